@@ -1,0 +1,41 @@
+"""A callback hangs on the training loop: it sees the numbers, and may ask it to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from bpcli.spec.base import Component
+
+if TYPE_CHECKING:
+    from bpcli.train.trainer import Trainer
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training between two epochs; str() is the status."""
+
+
+class Callback(Component):
+    """What happens around the loop. What it must remember is its declared, JSON-able memory."""
+
+    #: Callbacks that write into the state run before those that edit numbers, and those before readers.
+    priority: ClassVar[Literal["write", "edit", "read"]] = "read"
+
+    def memory(self) -> dict[str, Any]:
+        """The first value of what it remembers: plain JSON, saved in every checkpoint."""
+        return {}
+
+    def check(self, names: Collection[str]) -> None:
+        """Before training: `names` are the metrics that every epoch will report, such as `val.loss`.
+
+        Raises ConfigError where what the callback needs is not among them.
+        """
+
+    def before_epoch(self, trainer: Trainer, memory: dict[str, Any]) -> None:
+        """Before each epoch, also the first one after a resume; may raise StopTraining."""
+
+    def after_step(self, trainer: Trainer, memory: dict[str, Any]) -> None:
+        """After each update."""
+
+    def after_epoch(self, trainer: Trainer, memory: dict[str, Any]) -> None:
+        """After each epoch's metrics are known (`trainer.last_metrics`) and before its checkpoint is written."""

@@ -1,0 +1,78 @@
+"""What differs between NumPy and CuPy, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bpcli.errors import UsageError
+
+
+class Backend:
+    """NumPy. Arrays are on the host; `asarray` and `to_host` change nothing."""
+
+    name = "numpy"
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.xp: Any = np
+
+    def asarray(self, array: Any) -> Any:
+        return array
+
+    def to_host(self, array: Any) -> np.ndarray[Any, Any]:
+        return np.asarray(array)
+
+    def quiet(self) -> Any:
+        """Overflow and NaN are looked for once a step; NumPy's own warnings would only repeat it."""
+        return np.errstate(all="ignore")
+
+
+class CupyBackend(Backend):
+    """CuPy. Random numbers are drawn on the host, so that a mask is the same on both backends."""
+
+    name = "cupy"
+    device = "cuda"
+
+    def __init__(self) -> None:
+        try:
+            import cupy  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            raise UsageError(
+                "train.device: cuda needs CuPy, which is not installed",
+                hint="pip install 'bpcli[cuda]', or train.device=cpu",
+            ) from None
+        try:
+            found = int(cupy.cuda.runtime.getDeviceCount())
+        except Exception as error:
+            raise UsageError(f"CuPy finds no usable GPU ({error})", hint="train.device=cpu") from error
+        if not found:
+            raise UsageError("CuPy finds no GPU on this machine", hint="train.device=cpu")
+        self.xp = cupy
+
+    def asarray(self, array: Any) -> Any:
+        return self.xp.asarray(array)
+
+    def to_host(self, array: Any) -> np.ndarray[Any, Any]:
+        return self.xp.asnumpy(array)
+
+
+def backend(device: str = "cpu") -> Backend:
+    """The backend of a device name, `cpu` or `cuda`; UsageError (exit 2) where it cannot be used."""
+    return _BACKENDS[device]()
+
+
+_BACKENDS: dict[str, Callable[[], Backend]] = {"cpu": Backend, "cuda": CupyBackend}
+
+
+def one_blas_thread() -> None:
+    """Sets BLAS to one thread for the whole process.
+
+    Left to itself OpenBLAS gives other bits on another number of threads. The parallel work is cut by a
+    fixed grid instead (core/rows.py), whose results do not depend on who computes which block.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")

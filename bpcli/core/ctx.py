@@ -1,0 +1,117 @@
+"""The Ctx: the workspace of one pass of one net.
+
+It hands out buffers (the same array every step, so that training allocates nothing after the second),
+keeps what backward needs, and knows the mode: training or not, which step, whether dx is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bpcli.core.rng import Stream
+from bpcli.core.rows import Pool, grid
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from bpcli.core.backend import Backend
+    from bpcli.core.store import Tree
+
+
+class Pass:
+    """What all nodes of one workspace share: backend, mode, and where in the run it stands."""
+
+    __slots__ = ("backend", "micro", "pending", "pool", "seed", "step", "training", "xp")
+
+    def __init__(self, backend: Backend, *, seed: int = 0, training: bool = False, pool: Pool | None = None):
+        self.backend = backend
+        self.xp = backend.xp
+        self.seed = seed
+        self.training = training
+        self.pool = pool or Pool(1)
+        self.step = 0
+        self.micro = 0
+        self.pending: list[tuple[tuple[str, ...], str, Any]] = []
+
+
+class Ctx:
+    """One layer's workspace. A child's is `ctx.child(key)`; a layer used twice has one for each use."""
+
+    __slots__ = ("_buffers", "_children", "_streams", "mask", "need_dx", "path", "saved", "shared", "xp")
+
+    def __init__(self, shared: Pass, path: tuple[str, ...] = ()) -> None:
+        self.shared = shared
+        self.xp = shared.xp
+        self.path = path
+        #: What forward keeps for backward: set it whole, read it whole.
+        self.saved: Any = None
+        #: Whether the gradient of the input is wanted; where it is false, backward returns None.
+        self.need_dx = True
+        #: The sequence mask (n, t) that belongs to x, or None.
+        self.mask: Any = None
+        self._buffers: dict[str, Any] = {}
+        self._children: dict[str, Ctx] = {}
+        self._streams: dict[str, Stream] = {}
+
+    @property
+    def training(self) -> bool:
+        return self.shared.training
+
+    def child(self, key: str) -> Ctx:
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = Ctx(self.shared, (*self.path, key))
+        return found
+
+    def buf(self, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
+        """An array to write into, not cleared. The same one every step; a short batch gets a part of it."""
+        held = self._buffers.get(name)
+        if held is not None and held.dtype == dtype:
+            if held.shape == shape:
+                return held
+            if held.shape[1:] == shape[1:] and len(held) > shape[0]:
+                return held[: shape[0]]
+        made = self._buffers[name] = self.xp.empty(shape, dtype)
+        return made
+
+    def rng(self, purpose: str) -> Generator:
+        """The random stream of this purpose here, at this step and micro-batch."""
+        stream = self._streams.get(purpose)
+        if stream is None:
+            stream = self._streams[purpose] = Stream(self.shared.seed, purpose, *self.path)
+        return stream.at(self.shared.step, self.shared.micro)
+
+    def update(self, name: str, value: Any) -> None:
+        """Asks for a new value of declared state; only a training step commits it. `value` is kept, not copied."""
+        self.shared.pending.append((self.path, name, value))
+
+    def commit(self, p: Tree) -> None:
+        """Writes the asked-for values into the state arrays of p, the tree that belongs to this workspace."""
+        for path, name, value in self.shared.pending:
+            p.node(path[len(self.path) :])[name][...] = value
+        self.shared.pending.clear()
+
+    def nbytes(self) -> int:
+        """Bytes of all buffers at and below this node."""
+        own = sum(int(array.nbytes) for array in self._buffers.values())
+        return own + sum(child.nbytes() for child in self._children.values())
+
+    def rows(self, n: int, work: float, kernel: Callable[[slice], Any]) -> None:
+        """Calls kernel(block) over a fixed grid of n rows, on all threads; `work` is the flops of all rows."""
+        self.shared.pool.run(kernel, grid(n, work))
+
+    def matmul(self, a: Any, b: Any, out: Any) -> Any:
+        """out = a @ b for matrices, cut along the longer side of the output."""
+        (m, k), n = a.shape, b.shape[1]
+        if n >= m:
+            blocks = grid(n, 2.0 * m * n * k)
+            if len(blocks) == 1:
+                return self.xp.matmul(a, b, out=out)
+            self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), blocks)
+        else:
+            blocks = grid(m, 2.0 * m * n * k)
+            if len(blocks) == 1:
+                return self.xp.matmul(a, b, out=out)
+            self.shared.pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), blocks)
+        return out

@@ -1,0 +1,237 @@
+"""The Store: every parameter of a net in one vector, with named views into it.
+
+Parameters, gradients and the optimizer's moments are flat vectors of one layout. So an optimizer is a few
+lines for the whole net, clipping is one norm, a checkpoint is a few arrays. The layout is ordered in
+segments of equal treatment (weights before what is not decayed, then by penalty), so weight decay and
+penalties are slices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcli.core.rng import generator
+from bpcli.errors import BuildError
+
+if TYPE_CHECKING:
+    from bpcli.core.backend import Backend
+    from bpcli.initializers.base import Initializer
+    from bpcli.layers.base import Layer, Shape
+
+Path = tuple[str, ...]
+
+
+class Tree(dict[str, Any]):
+    """Named arrays and subtrees over one vector: `p.W`, `p["dense1"].b`.
+
+    `trainable` says whether any parameter lies at or below this node.
+    """
+
+    trainable: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def node(self, path: Path) -> Tree:
+        """The subtree at a path, made where it is not there yet."""
+        tree = self
+        for key in path:
+            tree = tree.setdefault(key, Tree())
+        return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A trained array: where it is, how it starts, and how it is treated."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    init: Initializer
+    fan_in: int
+    fan_out: int
+    decay: bool
+    l1: float
+    l2: float
+    slice: slice = field(default_factory=lambda: slice(0, 0))
+
+    @property
+    def treatment(self) -> tuple[bool, float, float]:
+        return (not self.decay, self.l1, self.l2)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An array that is not trained, but changed by training steps: running statistics, a carry."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    init: float
+    slice: slice
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of the vector whose parameters are treated alike."""
+
+    slice: slice
+    decay: bool
+    l1: float
+    l2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A layer as it was built: for summaries, gradient checks, and errors that point at the YAML."""
+
+    path: Path
+    where: tuple[str | int, ...]
+    layer: Layer
+    input: Shape
+    output: Shape
+    depth: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a walk down the layer tree has declared so far."""
+
+    params: list[Param] = field(default_factory=list[Param])
+    states: list[State] = field(default_factory=list[State])
+    built: list[Built] = field(default_factory=list[Built])
+    masked: bool = False
+
+
+class Decl:
+    """What a layer's `build` talks to: declares its arrays, builds its children, words its errors."""
+
+    __slots__ = ("path", "plan", "where")
+
+    def __init__(self, plan: Plan, path: Path = (), where: tuple[str | int, ...] = ()) -> None:
+        self.plan, self.path, self.where = plan, path, where
+
+    def param(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        init: Initializer,
+        *,
+        fan_in: int = 1,
+        fan_out: int = 1,
+        decay: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+    ) -> None:
+        """A trained array. `decay=False` for biases and norms: no weight decay and no global penalty."""
+        self.plan.params.append(Param(self.path, name, shape, init, fan_in, fan_out, decay, l1, l2))
+
+    def state(self, name: str, shape: tuple[int, ...], init: float = 0.0) -> None:
+        """An untrained array: read as p.name, changed by ctx.update(name, value), saved with the run."""
+        start = self.plan.states[-1].slice.stop if self.plan.states else 0
+        self.plan.states.append(State(self.path, name, shape, init, slice(start, start + prod(shape))))
+
+    def build(self, key: str, layer: Layer, shape: Shape, *where: str | int) -> Shape:
+        """Builds a child under `key`, whose YAML is at `where` below this one; returns its output shape."""
+        child = Decl(self.plan, (*self.path, key), (*self.where, *where))
+        if self.plan.masked and layer.masks == "ignore":
+            raise child.error(
+                f"a masked sequence reaches '{layer.type}', which would ignore the mask",
+                "put a layer that consumes the mask before it",
+            )
+        place = len(self.plan.built)
+        output = layer.build(shape, child)
+        if layer.masks == "consume":
+            self.plan.masked = False
+        self.plan.built.insert(place, Built(child.path, child.where, layer, shape, output, len(self.path)))
+        return output
+
+    def error(self, message: str, hint: str | None = None, *below: str | int) -> BuildError:
+        """The error to raise, pointing at this layer's YAML (or a key below it)."""
+        return BuildError(message, (*self.where, *below), hint)
+
+
+class Store:
+    """The vectors of one net: w, its gradient g (one layout), and the untrained state s."""
+
+    def __init__(self, plan: Plan, dtype: Any, backend: Backend) -> None:
+        self.backend = backend
+        self.dtype = np.dtype(dtype)
+        self.params, self.segments = _lay_out(plan.params)
+        self.states = tuple(plan.states)
+        self.built = tuple(plan.built)
+        self.size = self.params[-1].slice.stop if self.params else 0
+        self.state_size = self.states[-1].slice.stop if self.states else 0
+        xp = backend.xp
+        self.w = xp.zeros(self.size, self.dtype)
+        self.g = xp.zeros(self.size, self.dtype)
+        self.s = xp.zeros(self.state_size, self.dtype)
+        self._sum: Any = None
+
+    def initialize(self, seed: int) -> None:
+        """The first values: each array from a stream of its own, so adding a layer changes no other."""
+        for param in self.params:
+            rng = generator(seed, "init", *param.path, param.name)
+            values = param.init.draw(rng, param.shape, param.fan_in, param.fan_out)
+            self.w[param.slice] = self.backend.asarray(values.astype(self.dtype).ravel())
+        for state in self.states:
+            self.s[state.slice] = state.init
+
+    def view(self, vector: Any, state: Any = None) -> Tree:
+        """The named tree over any vector of this layout; with `state`, the untrained arrays too."""
+        root = Tree()
+        for built in self.built:
+            root.node(built.path)
+        for param in self.params:
+            root.node(param.path)[param.name] = vector[param.slice].reshape(param.shape)
+            for depth in range(len(param.path) + 1):
+                root.node(param.path[:depth]).trainable = True
+        if state is not None:
+            for entry in self.states:
+                root.node(entry.path)[entry.name] = state[entry.slice].reshape(entry.shape)
+        return root
+
+    def layout(self) -> list[list[Any]]:
+        """[name, shape] of every trained and untrained array, in order: what a checkpoint's vectors mean."""
+        entries = [*self.params, *self.states]
+        return [[".".join((*entry.path, entry.name)), list(entry.shape)] for entry in entries]
+
+    def sum_up(self, k: int, count: int) -> None:
+        """Adds micro-batch k of `count` to the window's gradient; after the last one g holds the sum."""
+        if count == 1:
+            return
+        if k == 0:
+            self._sum = self.g.copy() if self._sum is None else self._sum
+            self._sum[:] = self.g
+        else:
+            self._sum += self.g
+        if k == count - 1:
+            self.g[:] = self._sum
+
+    def decay(self, amount: float) -> None:
+        """w <- w (1 - amount) on the segments that decay."""
+        for segment in self.segments:
+            if segment.decay:
+                self.w[segment.slice] *= 1.0 - amount
+
+
+def _lay_out(declared: list[Param]) -> tuple[tuple[Param, ...], tuple[Segment, ...]]:
+    placed: list[Param] = []
+    segments: list[Segment] = []
+    start = 0
+    for param in sorted(declared, key=lambda param: param.treatment):  # stable: declared order within
+        stop = start + prod(param.shape)
+        if placed and placed[-1].treatment == param.treatment:
+            segments[-1] = replace(segments[-1], slice=slice(segments[-1].slice.start, stop))
+        else:
+            segments.append(Segment(slice(start, stop), param.decay, param.l1, param.l2))
+        placed.append(replace(param, slice=slice(start, stop)))
+        start = stop
+    return tuple(placed), tuple(segments)

@@ -1,0 +1,68 @@
+"""The order of the rows in an epoch, and the batches of that order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcli.core.rng import generator
+from bpcli.data.records import Batch, Part
+
+
+def order(seed: int, epoch: int, n: int, shuffle: bool) -> NDArray[np.int64]:
+    """The rows (n,) int64 in the order of this epoch: the same for the same arguments, on any machine."""
+    if not shuffle:
+        return np.arange(n, dtype=np.int64)
+    return generator(seed, "order", epoch).permutation(n).astype(np.int64, copy=False)
+
+
+def batch_count(n: int, size: int) -> int:
+    """Batches of `size` rows that n rows make; the last may be short."""
+    return -(-n // size)
+
+
+def batches(part: Part, order: NDArray[np.int64] | None, size: int, start: int = 0) -> Iterator[Batch]:
+    """The batches number `start` and on. Without an order, the part's own, and the arrays are views of it.
+
+    A batch is valid until the next one is taken: its memory is used again. Rows without a target have
+    batches whose y is None.
+    """
+    return _views(part, size, start) if order is None else _gathered(part, order, size, start)
+
+
+def _views(part: Part, size: int, start: int) -> Iterator[Batch]:
+    x, y, weight = part.x, part.y, part.weight
+    for low in range(start * size, len(part), size):
+        high = low + size
+        yield Batch(
+            x[low:high],
+            None if y is None else y[low:high],
+            None if weight is None else weight[low:high],
+        )
+
+
+def _gathered(part: Part, order: NDArray[np.int64], size: int, start: int) -> Iterator[Batch]:
+    rows = len(order)
+    if rows and not (int(order.min()) >= 0 and int(order.max()) < len(part)):
+        raise IndexError(f"an order that goes beyond the part's {len(part)} rows")
+    full = min(size, rows)
+    x, y, weight = part.x, part.y, part.weight
+    xs, ys, ws = _buffer(x, full), _buffer(y, full), _buffer(weight, full)
+    for low in range(start * size, rows, size):
+        at = order[low : low + size]
+        if len(at) < full:
+            xs, ys, ws = (None if buffer is None else buffer[: len(at)] for buffer in (xs, ys, ws))
+        # mode="clip" writes straight into `out`; the default would gather into a copy first.
+        x.take(at, 0, xs, "clip")
+        if y is not None:
+            y.take(at, 0, ys, "clip")
+        if weight is not None:
+            weight.take(at, 0, ws, "clip")
+        yield Batch(xs, ys, ws)
+
+
+def _buffer(like: Any, rows: int) -> Any:
+    return None if like is None else np.empty((rows, *like.shape[1:]), dtype=like.dtype)

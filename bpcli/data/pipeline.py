@@ -1,0 +1,218 @@
+"""From named columns to the net's input: fitted on the training part, stored with the model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from bpcli.data.columns import Feature, assembled, fill, match, placed
+from bpcli.data.records import Column, Records, Target
+from bpcli.data.sources.base import Layout
+from bpcli.data.transforms.base import Fitted, Transform
+from bpcli.errors import CheckpointError, DataError
+from bpcli.spec.registry import family
+
+#: Rows are prepared in portions of about this many numbers, so that float64 copies of images stay small.
+_PORTION = 1 << 20
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transform with what it learnt from the training part."""
+
+    transform: Transform
+    fitted: Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Everything between a file's columns and the net's arrays, both ways.
+
+    `outputs` names the input's features (an array column is one name), `shape` is the input without the batch
+    axis. `target_step` maps a target of kind "values" to what the net is trained on.
+    """
+
+    features: tuple[Feature, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    target: Target
+    target_step: Step | None = None
+    width: int = 0
+
+    @property
+    def layout(self) -> Layout:
+        """What the training file looked like, for reading others like it."""
+        return Layout(
+            {feature.name: feature.kind for feature in self.features}, self.target.columns, self.width
+        )
+
+    def apply(self, records: Records, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """x (n, *shape) of these rows; columns are matched by name, others ignored.
+
+        DataError names the file, the rows and the column of whatever cannot be used.
+        """
+        columns = match(self.features, records)
+        x = np.empty((len(records), *self.shape), dtype=dtype)
+        for rows in _portions(len(records), self.shape):
+            with placed(records, rows.start):
+                made = [replace(column, values=column.values[rows]) for column in columns]
+                for step in self.steps:
+                    made = step.transform.apply(made, step.fitted)
+                fill(x[rows], made)
+        return x
+
+    def targets(self, y: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """The encoded target as the net is trained on it: class numbers as they are, else in `dtype`."""
+        if self.target.kind == "classes":
+            return y
+        if self.target_step is not None:
+            y = _through(self.target_step.transform.apply, y, self.target, self.target_step)
+        with np.errstate(over="ignore"):
+            made = y.astype(dtype)
+        if not np.isfinite(made).all():
+            raise DataError(
+                f"the target holds {np.abs(y).max():g}, too large for {np.dtype(dtype).name}",
+                hint="set data.target_transform: standardize",
+            )
+        return made
+
+    def invert_target(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Predictions (n, d) back in the target's own units, float64."""
+        values = np.asarray(values, dtype=np.float64)
+        if self.target_step is None:
+            return values
+        return _through(self.target_step.transform.invert, values, self.target, self.target_step)
+
+    def to_json(self) -> str:
+        """Canonical JSON: equal pipelines give equal text, and every number comes back exactly."""
+        tree = {
+            "version": _VERSION,
+            "features": [[feature.name, feature.kind, list(feature.shape)] for feature in self.features],
+            "steps": [_step_tree(step) for step in self.steps],
+            "outputs": list(self.outputs),
+            "shape": list(self.shape),
+            "target": {
+                "kind": self.target.kind, "columns": list(self.target.columns),
+                "labels": list(self.target.labels), "counts": list(self.target.counts),
+                "rows": self.target.rows, "mean": list(self.target.mean),
+            },
+            "target_step": None if self.target_step is None else _step_tree(self.target_step),
+            "width": self.width,
+        }  # fmt: skip
+        return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Pipeline:
+        """The pipeline that `to_json` wrote; CheckpointError if the text is not one."""
+        try:
+            tree = json.loads(text)
+            if tree["version"] != _VERSION:
+                raise CheckpointError(
+                    f"the stored preprocessing has version {tree['version']}, this bpcli reads {_VERSION}",
+                    hint="upgrade bpcli",
+                )
+            target = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in tree["target"].items()
+            }
+            return cls(
+                features=tuple(Feature(name, kind, tuple(shape)) for name, kind, shape in tree["features"]),
+                steps=tuple(map(_step_from, tree["steps"])),
+                outputs=tuple(tree["outputs"]),
+                shape=tuple(tree["shape"]),
+                target=Target(**target),
+                target_step=None if tree["target_step"] is None else _step_from(tree["target_step"]),
+                width=tree["width"],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CheckpointError(f"the stored preprocessing is damaged ({error!r:.200})") from None
+
+
+def fit(
+    records: Records,
+    transforms: Sequence[Transform],
+    target: Target,
+    *,
+    target_transform: Transform | None = None,
+    y: NDArray[np.float64] | None = None,
+    path: str = "data.preprocess",
+) -> Pipeline:
+    """Fits the transforms, one after the other, on these rows, which must be the training part alone.
+
+    `y` is the encoded target (n, d), needed where `target_transform` is given. `path` is the transforms'
+    place in the config, for errors.
+    """
+    columns = list(records.features)
+    features = tuple(Feature(column.name, column.kind, column.values.shape[1:]) for column in columns)
+    steps: list[Step] = []
+    for index, transform in enumerate(transforms):
+        with placed(records, 0, f"{path}[{index}]"):
+            if steps:
+                columns = steps[-1].transform.apply(columns, steps[-1].fitted)
+            steps.append(Step(transform, transform.fit(columns)))
+    with placed(records, 0):
+        # The last step is only tried on one row: what it makes, but not its values, is needed here.
+        columns = [replace(column, values=column.values[:1]) for column in columns]
+        if steps:
+            columns = steps[-1].transform.apply(columns, steps[-1].fitted)
+        outputs, shape = assembled(columns, records)
+    step = None if target_transform is None else _fit_target_step(target_transform, target, y, records)
+    if step is not None and y is not None:
+        mean = _through(step.transform.apply, y, target, step).mean(axis=0)
+        target = replace(target, mean=tuple(mean.tolist()))
+    return Pipeline(features, tuple(steps), outputs, shape, target, step, records.width)
+
+
+def _fit_target_step(
+    transform: Transform, target: Target, y: NDArray[np.float64] | None, records: Records
+) -> Step:
+    if target.kind != "values" or y is None:
+        raise DataError(
+            f"target_transform is for values, and the target is {target.kind.replace('_', ' ')}",
+            path="data.target_transform",
+            hint="leave it out",
+        )
+    columns = _columns_of(y, target)
+    with placed(records, 0, "data.target_transform"):
+        fitted = transform.fit(columns)
+        transform.invert(columns[:0], fitted)  # refuses now, not after training, what cannot be undone
+    return Step(transform, fitted)
+
+
+def _columns_of(y: NDArray[Any], target: Target) -> list[Column]:
+    return [Column(name, "number", y[:, index]) for index, name in enumerate(target.columns)]
+
+
+def _through(
+    function: Callable[[Sequence[Column], Fitted], list[Column]], y: NDArray[Any], target: Target, step: Step
+) -> NDArray[np.float64]:
+    """y (n, d) through a transform of the target, forth or back."""
+    made = function(_columns_of(y, target), step.fitted)
+    return np.column_stack([column.values for column in made]).astype(np.float64)
+
+
+def _portions(rows: int, shape: tuple[int, ...]) -> Iterator[slice]:
+    size = max(1, _PORTION // max(1, math.prod(shape)))
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
+
+
+def _step_tree(step: Step) -> dict[str, Any]:
+    fields = step.transform.model_dump(mode="json") | {"type": step.transform.type}
+    return {"transform": fields, "fitted": step.fitted}
+
+
+def _step_from(tree: dict[str, Any]) -> Step:
+    fields = tree["transform"]
+    transform = family("transforms")[fields["type"]].model_validate(fields)
+    if not isinstance(transform, Transform):
+        raise TypeError(f"{fields['type']} is no transform")
+    return Step(transform, tree["fitted"])

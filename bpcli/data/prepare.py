@@ -1,0 +1,228 @@
+"""Reads a config's data once and makes of it what training needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from bpcli.data import pipeline as pipelines
+from bpcli.data.cells import counted, listed
+from bpcli.data.pipeline import Pipeline
+from bpcli.data.records import Part, Prepared, Records, Target
+from bpcli.data.sources.base import Layout
+from bpcli.data.splits.base import Split
+from bpcli.data.target import Kind, encode, fit_target, target_kind
+from bpcli.errors import DataError
+
+if TYPE_CHECKING:
+    from bpcli.files import Files
+    from bpcli.losses.base import Loss
+    from bpcli.spec.experiment import DataSection
+
+_NAMES = ("train", "val", "test")
+_SAID = {"train": "the training part", "val": "the validation part", "test": "the test part"}
+
+
+def prepare(
+    section: DataSection,
+    *,
+    files: Files,
+    seed: int,
+    loss: Loss | None = None,
+    dtype: DTypeLike = np.float32,
+    parts: Collection[str] = _NAMES,
+) -> Prepared:
+    """Reads the source, splits it, fits target and preprocessing on the training part, applies them to all.
+
+    Only the `parts` named are prepared, but the training part always; a part without rows is None. Errors
+    are DataErrors with file, row and column.
+    """
+    divided = _divide(section, files, seed, loss)
+    train = divided.records["train"]
+    if not len(train):
+        raise DataError("the training part has no rows", file=train.file, path="data.split")
+    target = fit_target(train, section.task, _targets_of(loss), kind=divided.kind)
+    y = None if target.kind == "classes" else encode(target, train, _SAID["train"])
+    pipeline = pipelines.fit(
+        train, section.preprocess, target, target_transform=section.target_transform, y=y
+    )
+    made = {
+        name: _part(pipeline, divided.records[name], dtype, _SAID[name], target=True)
+        for name in _NAMES
+        if (name == "train" or name in parts) and len(divided.records[name])
+    }
+    return Prepared(
+        train=made["train"],
+        val=made.get("val"),
+        test=made.get("test"),
+        target=pipeline.target,
+        pipeline=pipeline,
+        digest=divided.digest,
+        notes=(*divided.notes, *_notes(train, target, section)),
+    )
+
+
+def split_part(
+    section: DataSection,
+    pipeline: Pipeline,
+    *,
+    files: Files,
+    seed: int,
+    part: str,
+    loss: Loss | None = None,
+    dtype: DTypeLike = np.float32,
+) -> tuple[Part, str]:
+    """(one part of the config's data through a stored pipeline, digest of the data read), for `evaluate`."""
+    divided = _divide(section, files, seed, loss)
+    records = divided.records[part]
+    if not len(records):
+        raise DataError(f"there is no {part} part", file=records.file, hint="see data.split")
+    return _part(pipeline, records, dtype, _SAID[part], target=True), divided.digest
+
+
+def read_part(
+    section: DataSection,
+    pipeline: Pipeline,
+    path: str | None = None,
+    *,
+    files: Files,
+    dtype: DTypeLike = np.float32,
+    target: bool = True,
+) -> Part:
+    """All rows of a file through a stored pipeline: `evaluate --data`, and with `target=False` `predict --data`.
+
+    Without a path, the config's own source. With `target=False` the file need not have the target; y is None.
+    """
+    source = section.source if path is None else section.source.at(path)
+    records = source.read_like(files, pipeline.layout, target=target)
+    if target and not records.targets:
+        raise DataError("the file has no target to compare with", file=records.file)
+    return _part(pipeline, records, dtype, "the data", target=target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    """The rows of each part, and what was found on the way."""
+
+    records: dict[str, Records]
+    kind: Kind
+    digest: str
+    notes: tuple[str, ...]
+
+
+def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) -> _Divided:
+    records = section.source.read(files)
+    kind, why = target_kind(records, section.task, _targets_of(loss))
+    own = {"val": section.val_source, "test": section.test_source}
+    elsewhere = [name for name, source in own.items() if source is not None]
+    split = section.split or _default_split(kind)
+    places = split.without(elsewhere).parts(records, seed)
+    kept = _without_columns(records, split.consumed())
+    layout = Layout(
+        {column.name: column.kind for column in (*kept.features, *kept.targets)},
+        tuple(column.name for column in kept.targets),
+        kept.width,
+    )
+    divided: dict[str, Records] = {}
+    digests = [records.digest]
+    for name, rows in places._asdict().items():
+        source = own.get(name)
+        if source is None:
+            divided[name] = kept.take(rows)
+            continue
+        if len(rows):
+            raise DataError(
+                f"the split has {counted(len(rows), 'row')} for the {name} part, which has a source of its own",
+                path=f"data.{name}_source",
+                hint=f"leave out {name}_source, or take these rows from the split",
+            )
+        divided[name] = source.read_like(files, layout)
+        digests.append(divided[name].digest)
+    return _Divided(
+        divided, kind, _combined(digests), tuple(_split_notes(divided, records, kind, why, section))
+    )
+
+
+def _part(pipeline: Pipeline, records: Records, dtype: DTypeLike, said: str, *, target: bool) -> Part:
+    """One part's arrays."""
+    x = pipeline.apply(records, dtype)
+    y = pipeline.targets(encode(pipeline.target, records, said), dtype) if target else None
+    weight = None if records.weight is None else records.weight.astype(dtype)
+    return Part(x, y, weight, records.rows)
+
+
+def _default_split(kind: Kind) -> Split:
+    if kind == "classes":
+        from bpcli.data.splits.stratified import Stratified
+
+        return Stratified()
+    from bpcli.data.splits.random import Random
+
+    return Random()
+
+
+def _without_columns(records: Records, names: Sequence[str]) -> Records:
+    if not names:
+        return records
+    return replace(records, features=[column for column in records.features if column.name not in names])
+
+
+def _targets_of(loss: Loss | None) -> tuple[str, ...] | None:
+    return None if loss is None else loss.targets
+
+
+def _combined(digests: Sequence[str]) -> str:
+    """One digest for all files read: the only one's own, or that of the list."""
+    return digests[0] if len(digests) == 1 else sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _split_notes(
+    divided: dict[str, Records], records: Records, kind: Kind, why: str, section: DataSection
+) -> list[str]:
+    notes: list[str] = []
+    if section.task == "auto":
+        said = {"classes": "classes", "binary_columns": "0/1 columns", "values": "values"}[kind]
+        notes.append(f"The target is read as {said}: {why}.")
+    own = {"val": section.val_source, "test": section.test_source}
+    used = sum(len(part) for name, part in divided.items() if own.get(name) is None)
+    if used < len(records):
+        notes.append(
+            f"{counted(len(records) - used, 'row')} of {len(records):,} are in no part of the split."
+        )
+    empty = [name for name in ("val", "test") if not len(divided[name])]
+    if empty:
+        notes.append(f"There is no {' and no '.join(empty)} part.")
+    return notes
+
+
+def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
+    notes: list[str] = []
+    flat = [column.name for column in train.features if column.kind != "array" and _constant(column.values)]
+    if flat:
+        word = "columns" if len(flat) > 1 else "column"
+        notes.append(f"Constant in the training part, so of no use: {word} {listed(flat)}.")
+    rare = [
+        f"{label!r} ({count})"
+        for label, count in zip(target.labels, target.counts, strict=False)
+        if target.kind == "classes" and count < 5
+    ]
+    if rare:
+        notes.append(f"Classes with fewer than 5 training rows: {listed(rare)}.")
+    if target.kind == "binary_columns":
+        one = [
+            name
+            for name, count in zip(target.columns, target.counts, strict=True)
+            if count in (0, target.rows)
+        ]
+        if one:
+            notes.append(f"Target columns that never change in the training part: {listed(one)}.")
+    return notes
+
+
+def _constant(values: Any) -> bool:
+    return bool((values == values[0]).all())

@@ -1,0 +1,118 @@
+"""What a source read, and what the net is fed: named columns in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One named column of n rows.
+
+    kind "number": float64 (n,), NaN where missing · "text": object array of str (n,), None where missing ·
+    "array": any numeric dtype (n, ...), such as images (n, h, w, c).
+    """
+
+    name: str
+    kind: Literal["number", "text", "array"]
+    values: NDArray[Any]
+
+    def take(self, rows: NDArray[np.int64]) -> Column:
+        return replace(self, values=self.values[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All rows of a source: features, targets and (optionally) a sample weight, each row with its place.
+
+    `rows[i]` is the number by which an error names row i to the user: a line of a CSV, an index of an array.
+    `digest` is the SHA-256 of the file as it lies on disk; `width` the number of columns of a file whose
+    columns have no names of their own, and 0 where they have.
+    """
+
+    features: Sequence[Column]
+    targets: Sequence[Column]
+    weight: NDArray[np.float64] | None
+    rows: NDArray[np.int64]
+    file: str
+    row_word: str = "line"
+    digest: str = ""
+    width: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: NDArray[np.int64]) -> Records:
+        return replace(
+            self,
+            features=[column.take(rows) for column in self.features],
+            targets=[column.take(rows) for column in self.targets],
+            weight=None if self.weight is None else self.weight[rows],
+            rows=self.rows[rows],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is predicted, as the training part shows it; saved with the model.
+
+    kind "classes": `labels` in order, y is int64 (n,) · "binary_columns": several 0/1 columns, y is float
+    (n, d) · "values": y is float (n, d). `counts` are the training rows of each class (for binary columns:
+    of ones in each), `mean` the training mean of each column: the baseline's whole knowledge.
+    """
+
+    kind: Literal["classes", "binary_columns", "values"]
+    columns: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    rows: int = 0
+    mean: tuple[float, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of classes, or of target columns."""
+        return len(self.labels) if self.kind == "classes" else len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Prepared rows: x (n, ...) in the net's precision, y as `Target` says, weight (n,) or None."""
+
+    x: NDArray[Any]
+    y: NDArray[Any] | None
+    weight: NDArray[Any] | None
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step sees. x (n, ...), y (n, ...), weight (n,) or None, mask (n, t) or None."""
+
+    x: Any
+    y: Any
+    weight: Any = None
+    mask: Any = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that training needs of the data: the parts, what is predicted, and the fitted pipeline."""
+
+    train: Part
+    val: Part | None
+    test: Part | None
+    target: Target
+    pipeline: Any
+    digest: str = ""
+    notes: Sequence[str] = field(default_factory=tuple)

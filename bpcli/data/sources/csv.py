@@ -1,0 +1,202 @@
+"""A table in a text file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from bpcli.data.cells import counted, rows_named, shown
+from bpcli.data.records import Column, Records
+from bpcli.data.sources.base import Layout, Source
+from bpcli.errors import DataError, closest
+from bpcli.spec.base import Example, Many
+
+if TYPE_CHECKING:
+    from bpcli.data.table import Table
+    from bpcli.files import Files
+
+#: A column by name, or by position: 0 is the first, -1 the last.
+Key = str | int
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n':
+        raise PydanticCustomError(
+            "delimiter", "expected one character", {"hint": 'for example ",", ";", "|" or tab'}
+        )
+    return text
+
+
+def _tab(text: object) -> object:
+    return "\t" if text in ("tab", "\\t") else text
+
+
+class Csv(Source):
+    """Reads rows from delimited text (RFC 4180), gz excepted.
+
+    A column all of whose cells are numbers or missing is a number column, any other one is text. A number
+    is decimal: `nan`, `inf`, `1_000`, `0x1f` and non-ASCII digits are not, so that nothing is trained on
+    by accident. Spaces around a cell do not count; blank lines are skipped; a byte order mark is accepted.
+    Without a header the columns are called x0, x1, … by position.
+
+    Errors: DataError with the file, the line and the column's name.
+    """
+
+    type: Literal["csv"] = "csv"
+    path: str = Field(description="the file, relative to the config")
+    target: Key | Many[Key] | None = Field(
+        None, description="what is predicted: a column's name or position (-1 is the last), or several"
+    )
+    header: bool = Field(True, description="whether the first line holds the columns' names")
+    delimiter: Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)] = ","
+    columns: Many[Key] | None = Field(None, description="the features; default: all columns but the target")
+    drop: Many[Key] = Field((), description="columns that are no features")
+    weight: Key | None = Field(None, description="a column of sample weights, each 0 or more")
+    missing: Many[str] = Field(("", "?"), description="cells that stand for a missing value")
+    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
+
+    examples: ClassVar = (
+        Example({"path": "datasets/iris.csv", "target": "species"}),
+        Example({"path": "datasets/diabetes.csv", "target": -1, "drop": ["sex"]}),
+    )
+
+    def at(self, path: str) -> Csv:
+        return self.replace(path=path)
+
+    def read(self, files: Files, *, target: bool = True) -> Records:
+        return self._read(files, None, target)
+
+    def read_like(self, files: Files, layout: Layout, *, target: bool = True) -> Records:
+        return self._read(files, layout, target)
+
+    def _read(self, files: Files, layout: Layout | None, target: bool) -> Records:
+        from hashlib import sha256
+
+        from bpcli.data.table import Table
+
+        path = files.find(self.path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", file=shown(path)) from None
+        table = Table(
+            data, file=shown(path), delimiter=self.delimiter, header=self.header, missing=self.missing,
+            encoding=self.encoding,
+        )  # fmt: skip
+        wanted = self._choose(table, layout, target)
+        texts = {name for name, kind in layout.kinds.items() if kind == "text"} if layout else ()
+        indices = [*wanted.features, *wanted.targets, *([] if wanted.weight is None else [wanted.weight])]
+        columns, lines = table.read(indices, texts)
+        first, second = len(wanted.features), len(wanted.features) + len(wanted.targets)
+        return Records(
+            features=columns[:first],
+            targets=columns[first:second],
+            weight=None if wanted.weight is None else _weights(columns[-1], lines, table.file),
+            rows=lines,
+            file=table.file,
+            digest=sha256(data).hexdigest(),
+            width=0 if self.header else table.width,
+        )
+
+    def _choose(self, table: Table, layout: Layout | None, target: bool) -> _Wanted:
+        """The positions of features, targets and weight."""
+        keys = (
+            () if self.target is None else self.target if isinstance(self.target, tuple) else (self.target,)
+        )
+        if layout is not None and layout.width:
+            keys = layout.targets  # positions from the end mean nothing where the target is absent
+            self._name_like(table, layout)
+        targets = [self._find(table, key, "target", required=target) for key in keys]
+        targets = [index for index in targets if index is not None]
+        if len(targets) < len(keys):
+            targets = []  # some of several: of no use, and no features either
+        weight = None if self.weight is None else self._find(table, self.weight, "weight", required=target)
+        apart = {self._find(table, key, "target", required=False) for key in keys} | {weight}
+        dropped = {self._find(table, key, "drop", required=target) for key in self.drop}
+        if self.columns is None:
+            features = [index for index in range(table.width) if index not in apart | dropped]
+        else:
+            found = [self._find(table, key, "columns", required=True) for key in self.columns]
+            features = [index for index in found if index is not None]
+            self._check_columns(table, features, apart | dropped)
+        for index in (*features, *targets):
+            if not table.names[index]:
+                raise DataError(
+                    f"column {index + 1} has no name in the header",
+                    file=table.file,
+                    line=1,
+                    hint=f"name it, or leave it out with drop: [{index}]",
+                )
+        if not features:
+            raise DataError("no column is left as a feature", file=table.file)
+        return _Wanted(features, targets, weight)
+
+    def _name_like(self, table: Table, layout: Layout) -> None:
+        """Names the columns of a file without a header as in training, whether or not it has the target."""
+        if table.width == layout.width:
+            return
+        absent = [
+            name for name in (f"x{index}" for index in range(layout.width)) if name not in layout.targets
+        ]
+        if table.width != len(absent):
+            raise DataError(
+                f"{counted(table.width, 'column')}; the model was trained on {layout.width}, "
+                f"{len(absent)} without the target",
+                file=table.file,
+                line=1,
+            )
+        table.names = absent
+
+    def _check_columns(self, table: Table, features: Sequence[int], apart: Collection[int | None]) -> None:
+        for position, index in enumerate(features):
+            if index in apart:
+                raise DataError(
+                    f"column '{table.names[index]}' is named in columns, and also as target, weight or drop",
+                    file=table.file,
+                )
+            if index in features[:position]:
+                raise DataError(f"column '{table.names[index]}' is named twice in columns", file=table.file)
+
+    def _find(self, table: Table, key: Key, role: str, *, required: bool) -> int | None:
+        """The position of a column, or None where it is absent and may be."""
+        if isinstance(key, int):
+            if -table.width <= key < table.width:
+                return key % table.width
+        elif key in table.names:
+            return table.names.index(key)
+        if not required:
+            return None
+        near = closest(key, table.names) if isinstance(key, str) else None
+        known = ", ".join(table.names[:12]) + (", …" if table.width > 12 else "")
+        hint = f"did you mean '{near}'?" if near else f"its columns are {known}"
+        if not self.header and isinstance(key, str):
+            hint += "; without a header they go by position"
+        raise DataError(f"there is no column {key!r} ({role})", file=table.file, hint=hint)
+
+
+class _Wanted:
+    """Positions in the file of what is read."""
+
+    __slots__ = ("features", "targets", "weight")
+
+    def __init__(self, features: list[int], targets: list[int], weight: int | None) -> None:
+        self.features, self.targets, self.weight = features, targets, weight
+
+
+def _weights(column: Column, lines: NDArray[np.int64], file: str) -> NDArray[np.float64]:
+    """Sample weights: each a number of at least 0, not all of them 0."""
+    if column.kind != "number":
+        raise DataError(f"the weight column '{column.name}' holds text", file=file)
+    bad = np.flatnonzero(~(column.values >= 0))
+    if len(bad):
+        raise DataError(
+            f"the weight column '{column.name}' is missing or negative in {rows_named(lines[bad])}", file=file
+        )
+    if not column.values.any():
+        raise DataError(f"the weight column '{column.name}' is 0 everywhere", file=file)
+    return column.values

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcli.initializers._scaled import uniform
+from bpcli.initializers.base import Initializer
+from bpcli.spec.base import Example
+
+
+class LecunUniform(Initializer):
+    """W ~ U(-a, a), a = √(3 / fan_in): a unit's input has the variance of one of its sources.
+
+    Meant for selu, and for tanh.
+    Source: LeCun, Bottou, Orr and Müller, 1998 ("Efficient BackProp").
+    """
+
+    type: Literal["lecun_uniform"] = "lecun_uniform"
+    examples: ClassVar = (Example({}, (30, 20)),)
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[Any]:
+        return uniform(rng, shape, 1.0 / fan_in)

@@ -1,0 +1,85 @@
+"""A layer: build, forward, backward, and nothing that changes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from bpcli.spec.base import Component
+
+if TYPE_CHECKING:
+    from bpcli.activations.base import Activation
+    from bpcli.core.ctx import Ctx
+    from bpcli.core.store import Decl, Tree
+
+#: A shape without the batch axis; a tuple of shapes for a layer that takes several inputs.
+Shape = tuple[Any, ...]
+
+
+class Layer(Component):
+    """y = f(x; p), and the gradients of both.
+
+    `forward` keeps on `ctx` what `backward` needs; `backward` fills every slot of `g` exactly once (it
+    writes, it never adds) and returns dx, or None where `ctx.need_dx` is false. Neither writes into
+    x, dy or p: all scratch arrays come from `ctx.buf`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")] | None = None
+
+    #: Whether the function is differentiable everywhere; a property where it depends on the fields.
+    smooth: ClassVar[bool] = True
+    #: Whether each row of the output depends on its own row of the input alone (batch_norm's does not).
+    row_wise: ClassVar[bool] = True
+    #: What happens to a sequence mask: kept for the next layer, consumed, or would be ignored (then refused).
+    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "ignore"
+
+    @abstractmethod
+    def build(self, shape: Shape, decl: Decl) -> Shape:
+        """Declares parameters and state; returns the output shape. Raises `decl.error(...)` if it cannot."""
+
+    @abstractmethod
+    def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        """x (n, *shape) -> y (n, *output shape)."""
+
+    @abstractmethod
+    def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
+        """dy (n, *output shape) -> dx (n, *shape), after writing the parameters' gradients into g."""
+
+    def expand(self) -> Layer:
+        """The tree of visible layers that this one stands for: itself, unless it is a preset."""
+        return self
+
+    def children(self) -> tuple[tuple[str, Layer], ...]:
+        """(key, layer) of each child of a container, in order."""
+        return ()
+
+    def is_smooth(self) -> bool:
+        """Whether this layer and all below it are differentiable everywhere."""
+        return self.smooth and all(child.is_smooth() for _, child in self.children())
+
+    def final_activation(self) -> Activation | None:
+        """The activation that the output comes out of, where there is one."""
+        return None
+
+    def flops(self, shape: Shape, output: Shape) -> int:
+        """Multiplications and additions of one forward pass of one example, to the leading order."""
+        return 0
+
+
+def keyed(layers: Iterable[Layer]) -> tuple[tuple[str, Layer], ...]:
+    """Each layer with the key of its parameters: its name, or its type and how many came before: dense2."""
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, Layer]] = []
+    for layer in layers:
+        seen[layer.type] += 1
+        keys.append((layer.name or f"{layer.type}{seen[layer.type]}", layer))
+    return tuple(keys)
+
+
+def expanded(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """The layers with every preset among them, or below them, replaced by the tree it stands for."""
+    return tuple(layer.expand() for layer in layers)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+
+from bpcli.core.ctx import Ctx
+from bpcli.core.store import Decl, Tree
+from bpcli.initializers.ones import Ones
+from bpcli.initializers.zeros import Zeros
+from bpcli.layers.base import Layer, Shape
+from bpcli.spec.base import Example
+
+
+class BatchNorm(Layer):
+    """y = γ x̂ + β, x̂ = (x - μ) / √(σ² + eps), with mean μ and variance σ² of each channel over the batch.
+
+    Backward: dγ = Σ dy x̂, dβ = Σ dy, dx = γ / √(σ² + eps) (dy - mean(dy) - x̂ mean(dy x̂)).
+    Shapes: x (n, ..., c) -> y (n, ..., c); γ, β and the running statistics (c,). All axes but the last
+    are averaged over.
+    Evaluation uses running statistics instead, and there dx = γ dy / √(σ² + eps). Each training step moves
+    them by running = momentum·running + (1 - momentum)·batch: momentum as in Keras (PyTorch's is one minus
+    it). The running variance takes the unbiased estimate, m / (m - 1) times that of the batch, as in
+    PyTorch; one value a channel has no such estimate and leaves the running statistics alone.
+    Source: Ioffe and Szegedy, 2015.
+    """
+
+    type: Literal["batch_norm"] = "batch_norm"
+    momentum: Annotated[
+        float, Field(ge=0, lt=1, description="how much of the old running statistics is kept")
+    ] = 0.9
+    eps: PositiveFloat = Field(1e-5, description="added to the variance")
+    scale: bool = Field(True, description="whether γ is learnt; otherwise it is 1")
+    center: bool = Field(True, description="whether β is learnt; otherwise it is 0")
+
+    row_wise: ClassVar[bool] = False
+    examples: ClassVar = (
+        Example({}, (3,)),
+        Example({"momentum": 0.5, "eps": 0.01}, (2, 2, 3)),
+        Example({"scale": False, "center": False}, (4,)),
+    )
+
+    def build(self, shape: Shape, decl: Decl) -> Shape:
+        if not shape:
+            raise decl.error("batch_norm needs at least one channel", "put a layer with features before it")
+        channels = (shape[-1],)
+        if self.scale:
+            decl.param("gamma", channels, Ones(), decay=False)
+        if self.center:
+            decl.param("beta", channels, Zeros(), decay=False)
+        decl.state("running_mean", channels, 0.0)
+        decl.state("running_var", channels, 1.0)
+        return shape
+
+    def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        xp, training = ctx.xp, ctx.training
+        flat = x.reshape(-1, x.shape[-1])  # (m, c)
+        centred = ctx.buf("centred", flat.shape, x.dtype)
+        y = ctx.buf("y", x.shape, x.dtype)
+        flat_y = y.reshape(flat.shape)
+        if training:
+            mean = _mean(flat, xp)
+            xp.subtract(flat, mean, out=centred)
+            var = _mean(xp.multiply(centred, centred, out=flat_y), xp)
+            self._observe(p, mean, var, len(flat), ctx)
+        else:
+            xp.subtract(flat, p.running_mean, out=centred)
+            var = p.running_var
+        inverse = 1.0 / xp.sqrt(var + self.eps)
+        xp.multiply(centred, inverse * p.gamma if self.scale else inverse, out=flat_y)
+        if self.center:
+            flat_y += p.beta
+        ctx.saved = centred, inverse, training
+        return y
+
+    def _observe(self, p: Tree, mean: Any, var: Any, m: int, ctx: Ctx) -> None:
+        if m == 1:
+            return
+        old, new = self.momentum, 1.0 - self.momentum
+        ctx.update("running_mean", old * p.running_mean + new * mean)
+        ctx.update("running_var", old * p.running_var + new * (m / (m - 1)) * var)
+
+    def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
+        xp = ctx.xp
+        centred, inverse, training = ctx.saved
+        flat = dy.reshape(centred.shape)
+        dx = ctx.buf("dx", dy.shape, dy.dtype)
+        flat_dx = dx.reshape(centred.shape)
+        # x̂ = centred·inverse is never stored: `inverse` is put to the sums over a channel instead.
+        with_dy = _mean(flat, xp)
+        with_x = _mean(xp.multiply(flat, centred, out=flat_dx), xp) * inverse
+        if self.scale:
+            g.gamma[...] = with_x * len(flat)
+        if self.center:
+            g.beta[...] = with_dy * len(flat)
+        if not ctx.need_dx:
+            return None
+        slope = inverse * p.gamma if self.scale else inverse
+        if not training:
+            return xp.multiply(dy, slope, out=dx)
+        xp.multiply(centred, with_x * inverse, out=flat_dx)
+        flat_dx += with_dy
+        xp.subtract(flat, flat_dx, out=flat_dx)
+        flat_dx *= slope
+        return dx
+
+    def flops(self, shape: Shape, output: Shape) -> int:
+        return 4 * prod(output)
+
+
+def _mean(a: Any, xp: Any) -> Any:
+    """The mean of each column of a (m, c): as a matrix product it is up to five times as fast as a.mean(0),
+    which adds row to row, and in float32 its error is smaller, since BLAS adds in blocks."""
+    return (xp.full((1, len(a)), 1.0 / len(a), a.dtype) @ a)[0]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from bpcli.activations.base import Activation, activate, activate_backward
+from bpcli.core.ctx import Ctx
+from bpcli.core.store import Decl, Tree
+from bpcli.initializers.base import Initializer
+from bpcli.layers.base import Layer, Shape
+from bpcli.spec.base import Example
+from bpcli.spec.registry import Named
+
+
+class Dense(Layer):
+    """y = f(x W + b), the fully connected layer, with an activation f if one is named.
+
+    Backward: dz = dy f'(z), dW = xᵀ dz, db = Σ dz, dx = dz Wᵀ.
+    Shapes: x (n, ..., in) -> y (n, ..., units); W (in, units), b (units,).
+    Source: Rumelhart, Hinton and Williams, 1986.
+    """
+
+    type: Literal["dense"] = "dense"
+    units: PositiveInt
+    activation: Annotated[Activation, Named("activations")] | None = None
+    bias: bool = True
+    init: Annotated[Initializer, Named("initializers")] = Field("glorot_uniform", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    bias_init: Annotated[Initializer, Named("initializers")] = Field("zeros", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    l1: NonNegativeFloat = Field(0.0, description="adds l1·Σ|W| to the training loss")
+    l2: NonNegativeFloat = Field(0.0, description="adds ½·l2·ΣW² to the training loss")
+
+    examples: ClassVar = (
+        Example({"units": 4}, (3,)),
+        Example({"units": 2, "activation": "tanh", "bias": False}, (3,)),
+        Example({"units": 3, "activation": "tanh", "l2": 0.01}, (4, 5)),
+    )
+
+    @property
+    def smooth(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.activation is None or self.activation.smooth
+
+    def build(self, shape: Shape, decl: Decl) -> Shape:
+        if not shape:
+            raise decl.error("dense needs at least one feature")
+        n_in = shape[-1]
+        fans = {"fan_in": n_in, "fan_out": self.units}
+        decl.param("W", (n_in, self.units), self.init, **fans, l1=self.l1, l2=self.l2)
+        if self.bias:
+            decl.param("b", (self.units,), self.bias_init, **fans, decay=False)
+        return (*shape[:-1], self.units)
+
+    def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        flat = x.reshape(-1, x.shape[-1])  # (n..., in): one matmul for all leading axes
+        z = ctx.buf("z", (*x.shape[:-1], self.units), x.dtype)
+        flat_z = z.reshape(-1, self.units)
+        ctx.matmul(flat, p.W, flat_z)
+        if self.bias:
+            flat_z += p.b
+        ctx.saved = flat
+        return z if self.activation is None else activate(self.activation, z, ctx, own=True)
+
+    def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
+        x = ctx.saved
+        dz = dy if self.activation is None else activate_backward(self.activation, dy, ctx)
+        flat_dz = dz.reshape(-1, self.units)
+        ctx.matmul(x.T, flat_dz, g.W)
+        if self.bias:
+            flat_dz.sum(axis=0, out=g.b)
+        if not ctx.need_dx:
+            return None
+        dx = ctx.buf("dx", (*dy.shape[:-1], x.shape[-1]), dy.dtype)
+        ctx.matmul(flat_dz, p.W.T, dx.reshape(-1, x.shape[-1]))
+        return dx
+
+    def final_activation(self) -> Activation | None:
+        return self.activation
+
+    def flops(self, shape: Shape, output: Shape) -> int:
+        return 2 * shape[-1] * prod(output)

@@ -1,0 +1,108 @@
+"""A loss: its value and its gradient from one call."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import NonNegativeFloat
+
+from bpcli.core.cplx import accumulator
+from bpcli.errors import ConfigError
+from bpcli.spec.base import Component
+
+if TYPE_CHECKING:
+    from bpcli.core.ctx import Ctx
+    from bpcli.data.records import Batch, Target
+
+
+class Loss(Component):
+    """L = Σ wᵢ lᵢ / norm, with dL/dy; lᵢ is the loss of row i, wᵢ its weight, norm the weights' sum.
+
+    A loss defines `rows`: the loss of each row and its gradient. Everything about weights, masks and
+    what the mean divides by is in this class, once.
+    """
+
+    smooth: ClassVar[bool] = True
+    #: The kinds of target that it can be used with.
+    targets: ClassVar[tuple[str, ...]] = ()
+    #: Whether the net's output is read as logits: a softmax or sigmoid in front of it is then a mistake.
+    takes_logits: ClassVar[bool] = False
+    #: Whether `predict` gives probabilities of classes; otherwise scores, whose largest is the prediction.
+    gives_probabilities: ClassVar[bool] = True
+    #: The activation that an automatic output layer ends in for this loss.
+    head_activation: ClassVar[str] = "linear"
+
+    @abstractmethod
+    def units(self, target: Target) -> int:
+        """The width of the output layer for this target."""
+
+    @abstractmethod
+    def rows(self, y: Any, t: Any, ctx: Ctx) -> tuple[Any, Any]:
+        """(l, dl): the loss of each row (n,), and dlᵢ/dyᵢ with the shape of y."""
+
+    def __call__(self, y: Any, batch: Batch, norm: float, ctx: Ctx) -> tuple[Any, Any]:
+        """(L, dL/dy) for outputs y (n, units). L is a Python float, or complex under the complex step."""
+        losses, dy = self.rows(y, batch.y, ctx)
+        if batch.weight is None:
+            dy *= 1.0 / norm
+        else:
+            losses = losses * batch.weight
+            dy *= (batch.weight / norm).reshape(-1, *(1,) * (dy.ndim - 1))
+        return losses.sum(dtype=accumulator(losses.dtype)).item() / norm, dy
+
+    def weight(self, batch: Batch) -> float:
+        """What the mean over this batch divides by: the sum of its weights, or its rows."""
+        return float(len(batch)) if batch.weight is None else float(batch.weight.sum(dtype="float64"))
+
+    def row_weights(self, y: Any, target: Target) -> Any:
+        """The weights (n,) that the loss itself gives to training rows (class weights), or None."""
+        return None
+
+    def for_evaluation(self) -> Loss:
+        """The same loss without what is only meant for training: smoothing and class weights."""
+        return self
+
+    def predict(self, y: Any, xp: Any) -> Any:
+        """What outputs y stand for: probabilities or scores (n, k) for classes, (n, d) for several 0/1
+        columns, else the values (n, d)."""
+        return y
+
+    @abstractmethod
+    def baseline(self, target: Target) -> list[float]:
+        """The constant output (units,) of the majority class or mean predictor."""
+
+
+def column_means(target: Target) -> list[float]:
+    """The training mean of each column: of the values, or the share of each class or of ones."""
+    if target.kind == "values":
+        return [float(mean) for mean in target.mean]
+    rows = sum(target.counts) if target.kind == "classes" else target.rows
+    return [count / max(rows, 1) for count in target.counts]
+
+
+#: balanced, or a weight for each label.
+ClassWeight = Literal["balanced"] | dict[str, NonNegativeFloat] | None
+
+
+def class_weights(option: ClassWeight, y: Any, target: Target) -> Any:
+    """The weight (n,) of each training row by its class (King and Zeng, 2001), or None without the option.
+
+    balanced: n / (k nₖ), so that all classes weigh alike and the mean weight is 1.
+    """
+    if option is None:
+        return None
+    if target.kind != "classes":
+        raise ConfigError("class_weight needs a target of classes", path="loss.class_weight")
+    if option == "balanced":
+        table = [target.rows / (len(target.counts) * max(count, 1)) for count in target.counts]
+    else:
+        if unknown := sorted(set(option) - set(target.labels)):
+            raise ConfigError(
+                f"class_weight names a label that does not occur: {', '.join(unknown)}",
+                path="loss.class_weight",
+                hint=f"the labels are {', '.join(target.labels)}",
+            )
+        table = [option.get(label, 1.0) for label in target.labels]
+    return np.asarray(table)[y]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from bpcli.core.cplx import real
+from bpcli.core.ctx import Ctx
+from bpcli.data.records import Batch, Target
+from bpcli.losses.base import ClassWeight, Loss, class_weights, column_means
+from bpcli.spec.base import Example
+
+
+class CrossEntropy(Loss):
+    """l = -Σₖ qₖ log pₖ, with p = softmax(y): the classes' negative log-likelihood.
+
+    Backward: dl/dy = p Σₖ qₖ - q, softmax and logarithm taken together, so that it stays finite.
+    Shapes: y (n, k) logits; target class indices (n,), or probabilities q (n, k).
+    `label_smoothing` s replaces q by (1 - s) q + s/k (Szegedy et al., 2016). `class_weight` weights the
+    training rows: n / (k nₖ) for `balanced`, or a number for each label. Rows of class `ignore_index`
+    count nothing.
+    Source: Bridle, 1990.
+    """
+
+    type: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weight: ClassWeight = None
+    ignore_index: int | None = None
+
+    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
+    takes_logits: ClassVar[bool] = True
+    aliases: ClassVar = ("softmax_cross_entropy", "categorical_crossentropy")
+    examples: ClassVar = (Example({}, (4,)), Example({"label_smoothing": 0.1, "ignore_index": 2}, (5,)))
+
+    def units(self, target: Target) -> int:
+        return target.width
+
+    def rows(self, y: Any, t: Any, ctx: Ctx) -> tuple[Any, Any]:
+        xp, (n, k) = ctx.xp, y.shape
+        z = ctx.buf("z", y.shape, y.dtype)
+        xp.subtract(y, real(y).max(axis=1, keepdims=True), out=z)
+        p = ctx.buf("p", y.shape, y.dtype)
+        xp.exp(z, out=p)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        log_total = xp.log(total[:, 0])
+        s = self.label_smoothing
+        if t.ndim == 1:  # q is one-hot: pick instead of multiplying by zeros
+            row = xp.arange(n)
+            losses = log_total - (1 - s) * z[row, t]
+            p[row, t] -= 1 - s
+            if s:
+                losses -= s / k * z.sum(axis=1)
+                p -= s / k
+            if self.ignore_index is not None:
+                ignored = t == self.ignore_index
+                losses[ignored] = 0
+                p[ignored] = 0
+            return losses, p
+        q = (1 - s) * t + s / k * t.sum(axis=1, keepdims=True)
+        mass = q.sum(axis=1)
+        losses = log_total * mass - (q * z).sum(axis=1)
+        p *= mass[:, None]
+        p -= q
+        return losses, p
+
+    def weight(self, batch: Batch) -> float:
+        if self.ignore_index is None or batch.y.ndim > 1:
+            return super().weight(batch)
+        kept = batch.y != self.ignore_index
+        return float(kept.sum() if batch.weight is None else (batch.weight * kept).sum(dtype="float64"))
+
+    def row_weights(self, y: Any, target: Target) -> Any:
+        return class_weights(self.class_weight, y, target)
+
+    def for_evaluation(self) -> Loss:
+        return self.replace(label_smoothing=0.0, class_weight=None)
+
+    def predict(self, y: Any, xp: Any) -> Any:
+        p = xp.exp(y - y.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return p
+
+    def baseline(self, target: Target) -> list[float]:
+        shares = np.maximum(column_means(target), 1e-12)
+        return np.log(shares / shares.sum()).tolist()

@@ -1,0 +1,65 @@
+"""What metrics look at: the net's outputs for some rows, and what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bpcli.losses.base import Loss
+
+Array = NDArray[Any]
+
+
+class Prediction:
+    """Outputs and targets of some rows, on the host; derived forms are worked out once, when asked for.
+
+    outputs (n, units) · y: class indices (n,), or (n, d) · loss_sum and norm: the loss of these rows is
+    their quotient. `invert` takes values back to the target's original units.
+    """
+
+    def __init__(
+        self,
+        outputs: Array,
+        y: Array,
+        loss: Loss,
+        loss_sum: float = 0.0,
+        norm: float = 0.0,
+        invert: Callable[[Array], Array] | None = None,
+    ) -> None:
+        self.outputs, self.y, self.loss = outputs, y, loss
+        self.loss_sum, self.norm = loss_sum, norm
+        self._invert = invert
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    @cached_property
+    def probabilities(self) -> Array:
+        """(n, k) for classes, (n, d) for binary columns."""
+        return self.loss.predict(self.outputs, np)
+
+    @cached_property
+    def labels(self) -> Array:
+        """The class (n,) of each row: that of the largest output, which one output's sign decides."""
+        if self.outputs.shape[1] == 1:
+            return (self.probabilities[:, 1] > 0.5).astype(np.int64)
+        return self.outputs.argmax(axis=1)
+
+    @cached_property
+    def values(self) -> Array:
+        """(n, d) predicted values in the target's original units, float64."""
+        return self._units(self.loss.predict(self.outputs, np))
+
+    @cached_property
+    def actual(self) -> Array:
+        """(n, d) the target in its original units, float64."""
+        return self._units(self.y)
+
+    def _units(self, values: Array) -> Array:
+        values = np.asarray(values, dtype=np.float64)
+        return values if self._invert is None else self._invert(values)

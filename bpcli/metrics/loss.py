@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcli.data.records import Target
+from bpcli.metrics._prediction import Prediction
+from bpcli.metrics.base import Metric
+from bpcli.spec.base import Example
+
+
+class LossMetric(Metric):
+    """The mean loss; always reported. On the training part with all that is minimised, elsewhere without
+    smoothing, class weights and penalties."""
+
+    type: Literal["loss"] = "loss"
+    higher_is_better: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("classes", "binary_columns", "values")
+    examples: ClassVar = (Example({}),)
+
+    def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:
+        return np.array([prediction.loss_sum, prediction.norm])
+
+    def value(self, sums: NDArray[np.float64], target: Target) -> float:
+        return float(sums[0] / sums[1]) if sums[1] else float("nan")

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+
+from bpcli.optimizers.base import Optimizer
+from bpcli.spec.base import Example
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Adam(Optimizer):
+    """m <- β₁ m + (1 - β₁) g,  v <- β₂ v + (1 - β₂) g²,  w <- w - rate m̂ / (√v̂ + ε).
+
+    m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo the start at zero. With `amsgrad` the largest v so far
+    takes the place of v (Reddi, Kale and Kumar, 2018).
+    ε is added to √v̂, as in the paper and in PyTorch. Keras adds it to √v before the correction, and its
+    default is 1e-7.
+    Source: Kingma and Ba, 2015.
+    """
+
+    type: Literal["adam"] = "adam"
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: PositiveFloat = 1e-8
+    amsgrad: bool = False
+
+    examples: ClassVar = (Example({}), Example({"amsgrad": True}))
+
+    def slot_names(self) -> tuple[str, ...]:
+        return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
+
+    def step(self, w: Any, g: Any, s: dict[str, Any], rate: float, t: int, ctx: Any) -> None:
+        xp, m, v = ctx.xp, s["m"], s["v"]
+        d = ctx.buf("d", w.shape, w.dtype)
+        m *= self.beta1
+        m += xp.multiply(g, 1 - self.beta1, out=d)
+        v *= self.beta2
+        g *= g
+        g *= 1 - self.beta2
+        v += g
+        if self.amsgrad:
+            v = xp.maximum(s["v_max"], v, out=s["v_max"])
+        root = (1 - self.beta2**t) ** 0.5  # √v̂ + ε = (√v + ε root) / root: one pass less
+        xp.sqrt(v, out=d)
+        d += self.eps * root
+        xp.divide(m, d, out=d)
+        d *= rate * root / (1 - self.beta1**t)
+        w -= d

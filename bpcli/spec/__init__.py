@@ -1,0 +1,1 @@
+"""The config language: components, their registry, and the loader."""

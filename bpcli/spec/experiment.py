@@ -1,0 +1,126 @@
+"""The root of the config: one typed tree that holds a whole experiment."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic_core import PydanticCustomError
+
+from bpcli.callbacks.base import Callback
+from bpcli.data.sources.base import Source
+from bpcli.data.splits.base import Split
+from bpcli.data.transforms.base import Transform
+from bpcli.layers.base import Layer
+from bpcli.losses.base import Loss
+from bpcli.methods.base import Method
+from bpcli.metrics.base import Metric
+from bpcli.optimizers.base import Optimizer
+from bpcli.regularizers.base import Regularizer
+from bpcli.schedules.base import Schedule
+from bpcli.spec.base import Many, Strict
+from bpcli.spec.registry import Named
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+
+
+def parse_duration(value: Any) -> Any:
+    """Seconds as a number, or text such as 90s, 10m, 1h30m."""
+    if not isinstance(value, str):
+        return value
+    parts = _DURATION.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
+        raise PydanticCustomError(
+            "duration", "expected a duration", {"hint": "write seconds, or 90s, 10m, 1h30m"}
+        )
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+Duration = Annotated[PositiveFloat, BeforeValidator(parse_duration)]
+
+
+def _of_type(name: str) -> BeforeValidator:
+    """Lets a section be written without the type that it can only have."""
+    return BeforeValidator(lambda value: {"type": name, **value} if isinstance(value, dict) else value)
+
+
+class DataSection(Strict):
+    """Where the data comes from, how it is split, prepared and batched."""
+
+    source: Annotated[Source, Named("sources")]
+    val_source: Annotated[Source, Named("sources")] | None = Field(
+        None, description="a separate validation part; the split then makes none"
+    )
+    test_source: Annotated[Source, Named("sources")] | None = Field(
+        None, description="a separate test part; the split then makes none"
+    )
+    task: Literal["auto", "classification", "regression"] = Field(
+        "auto", description="what the target is; auto: text and whole numbers of few values are classes"
+    )
+    split: Annotated[Split, Named("splits")] | None = Field(
+        None, description="default: stratified for classes, random for values"
+    )
+    preprocess: Many[Annotated[Transform, Named("transforms")]] = Field(
+        (), description="fitted on the training part only, stored with the model"
+    )
+    target_transform: Annotated[Transform, Named("transforms")] | None = Field(
+        None, description="for a regression target; undone in predictions and metrics"
+    )
+    batch_size: PositiveInt = 32
+    shuffle: bool = Field(True, description="a new order each epoch, a function of seed and epoch")
+
+
+class TrainSection(Strict):
+    """How long, how exact, and on what."""
+
+    epochs: PositiveInt = 20
+    max_time: Duration | None = Field(None, description="stop after this long, with a resumable checkpoint")
+    accumulate: PositiveInt = Field(1, description="micro-batches summed up before each update")
+    clip_value: PositiveFloat | None = Field(None, description="every gradient element to [-v, v]")
+    clip_norm: PositiveFloat | None = Field(None, description="every parameter tensor's gradient norm to at most v")
+    clip_global_norm: PositiveFloat | None = Field(None, description="the whole gradient's norm to at most v")
+    precision: Literal["float32", "float64"] = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: Literal["auto"] | PositiveInt = Field("auto", description="the result does not depend on it")
+
+
+class CheckpointSection(Strict):
+    """What `best` means, and how often `last` is saved."""
+
+    monitor: str = Field("auto", description="a metric such as val.accuracy; auto: val.loss, or nothing without a validation part")
+    mode: Literal["auto", "min", "max"] = "auto"
+    every: Duration = Field(60.0, description="save within an epoch when this long has passed; the end of an epoch is always saved")
+
+
+class Experiment(Strict):
+    """One experiment: data, model, loss, optimizer, and how to train."""
+
+    version: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    data: DataSection
+    model: Annotated[Layer, Named("layers")]
+    method: Annotated[Method, Named("methods")] = Field("supervised", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    loss: Annotated[Loss, Named("losses")] | None = Field(
+        None, description="default: cross_entropy for classes, mse for values"
+    )
+    optimizer: Annotated[Optimizer, Named("optimizers")] = Field("adam", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    schedule: Annotated[Schedule, Named("schedules")] = Field("constant", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    regularize: Many[Annotated[Regularizer, Named("regularizers")]] = ()
+    train: TrainSection = TrainSection()
+    early_stop: Annotated[Annotated[Callback, Named("callbacks")] | None, _of_type("early_stop")] = Field(
+        None, description="sugar for an entry of callbacks"
+    )
+    checkpoint: CheckpointSection = CheckpointSection()
+    callbacks: Many[Annotated[Callback, Named("callbacks")]] = ()
+    metrics: Many[Annotated[Metric, Named("metrics")]] | None = Field(
+        None, description="default: accuracy for classes, rmse and r2 for values"
+    )
+
+
+#: Keys of the file that the loader consumes before the experiment is built.
+LOADER_KEYS = ("extends", "vars")
+
+__all__ = ["LOADER_KEYS", "Experiment", "parse_duration"]

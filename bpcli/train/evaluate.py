@@ -1,0 +1,94 @@
+"""Running a model over prepared rows without leaving a trace in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcli.data.records import Batch, Part
+from bpcli.metrics._prediction import Prediction
+from bpcli.spec.registry import family
+from bpcli.train.scores import Scores
+
+if TYPE_CHECKING:
+    from bpcli.core.ctx import Ctx
+    from bpcli.data.records import Target
+    from bpcli.metrics.base import Metric
+    from bpcli.spec.experiment import Experiment
+    from bpcli.train.model import Model
+
+#: Rows of one forward pass outside training; fixed, so that the same rows always give the same bits.
+ROWS = 512
+
+Invert = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]:
+    """The loss and the config's metrics, or the usual ones for the target; ConfigError where one cannot be used."""
+    from bpcli.errors import BuildError
+
+    known = family("metrics")
+    chosen: list[Any] = [known["loss"].model_validate({})]
+    if experiment.metrics is None:
+        names = ("rmse", "r2") if target.kind == "values" else ("accuracy",)
+        chosen += [known[name].model_validate({}) for name in names]
+    for index, metric in enumerate(experiment.metrics or ()):
+        if target.kind not in metric.targets:
+            raise BuildError(
+                f"{metric.type} cannot be used with a target of {target.kind.replace('_', ' ')}",
+                ("metrics", index),
+                f"it takes {' or '.join(kind.replace('_', ' ') for kind in metric.targets)}",
+            )
+        if metric.label() not in {other.label() for other in chosen}:
+            chosen.append(metric)
+    return tuple(chosen)
+
+
+def outputs(model: Model, x: NDArray[Any], ctx: Ctx) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """(rows, outputs on the host) for x, some rows at a time; the array is reused by the next ones."""
+    for start in range(0, len(x), ROWS):
+        rows = slice(start, min(start + ROWS, len(x)))
+        y = model.outputs(model.backend.asarray(x[rows]), ctx)
+        yield rows, model.backend.to_host(y)
+
+
+def evaluate(
+    model: Model, part: Part, metrics: Sequence[Metric], ctx: Ctx, invert: Invert | None = None
+) -> dict[str, Any]:
+    """Every metric over a part with targets, in evaluation mode; nothing of the model changes."""
+    loss = model.loss.for_evaluation()
+    scores = Scores(metrics, model.target)
+    assert part.y is not None
+    for rows, y in outputs(model, part.x, ctx):
+        scores.add(scored(y, part, rows, loss, ctx.child("loss"), invert))
+    return scores.values()
+
+
+def baseline(
+    model: Model, part: Part, metrics: Sequence[Metric], ctx: Ctx, invert: Invert | None = None
+) -> dict[str, Any]:
+    """The same metrics for the majority class or mean predictor, which knows the training part's targets only."""
+    loss = model.loss.for_evaluation()
+    scores = Scores(metrics, model.target)
+    constant = np.asarray(loss.baseline(model.target), dtype=model.store.dtype)
+    for start in range(0, len(part), ROWS):
+        rows = slice(start, min(start + ROWS, len(part)))
+        y = np.tile(constant, (rows.stop - start, 1))
+        scores.add(scored(y, part, rows, loss, ctx.child("loss"), invert))
+    return scores.values()
+
+
+def scored(
+    y: NDArray[Any], part: Part, rows: slice, loss: Any, ctx: Ctx, invert: Invert | None
+) -> Prediction:
+    """The prediction that outputs y are for some rows of a part, its loss included."""
+    assert part.y is not None
+    batch = Batch(part.x[rows], part.y[rows], None if part.weight is None else part.weight[rows])
+    norm = loss.weight(batch)
+    asarray = ctx.shared.backend.asarray
+    device = Batch(batch.x, asarray(batch.y), None if batch.weight is None else asarray(batch.weight))
+    value = loss(asarray(y), device, norm, ctx)[0] if norm else 0.0
+    return Prediction(y, batch.y, loss, value * norm, norm, invert)

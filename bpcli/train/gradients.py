@@ -1,0 +1,206 @@
+"""`gradcheck` on the user's own net and a batch of the user's own data, and what each way costs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcli.core.backend import one_blas_thread
+from bpcli.core.gradcheck import STEPS, Block, Verdict, central_difference, check, complex_step, directions
+from bpcli.core.rng import generator
+from bpcli.data.batches import order
+from bpcli.data.prepare import prepare
+from bpcli.data.records import Batch
+from bpcli.errors import UsageError, closest
+from bpcli.files import Files
+from bpcli.train.model import Model, build
+from bpcli.train.penalties import Penalties
+from bpcli.train.session import placed, weighted
+
+if TYPE_CHECKING:
+    from bpcli.data.records import Prepared
+    from bpcli.spec.load import Loaded
+    from bpcli.train.saved import Saved
+
+#: Coordinates drawn of each tensor, rows of the batch, and seconds after which the cost is extrapolated.
+DRAWN = 24
+ROWS = 32
+PATIENCE = 2.0
+
+
+class Probe:
+    """The training loss of one batch as a function of one flat vector: all parameters, then the input.
+
+    Dropout's mask and the like are those of the run's first step, the same at every call; batch statistics
+    are those of the batch. Nothing is committed.
+    """
+
+    def __init__(self, model: Model, batch: Batch, penalties: Penalties, seed: int) -> None:
+        self.model, self.batch, self.penalties = model, batch, penalties
+        self.size = model.store.size
+        self.norm = model.loss.weight(batch) or 1.0
+        self.x = np.concatenate([model.store.w, batch.x.ravel()])
+        self._seed = seed
+        self._ctx = {kind: model.workspace(seed=seed, training=True) for kind in "fc"}
+        for ctx in self._ctx.values():
+            ctx.child("net").need_dx = True
+
+    def __call__(self, vector: NDArray[Any]) -> Any:
+        """The loss, penalties included."""
+        return self._forward(vector)[0]
+
+    def gradient(self) -> NDArray[np.float64]:
+        """The gradient by backpropagation with respect to the whole vector, at the point itself."""
+        value, dy, p = self._forward(self.x)
+        del value
+        model, ctx = self.model, self._ctx["f"]
+        model.store.g[:] = np.nan  # a slot that backward leaves out must not pass for zero
+        dx = model.net.backward(p, model.g, dy, ctx.child("net"))
+        self.penalties.value_and_gradient(model.store.w, model.store.g, ctx.child("penalties"))
+        return np.concatenate([model.store.g, dx.ravel()])
+
+    def _forward(self, vector: NDArray[Any]) -> tuple[Any, Any, Any]:
+        model, ctx = self.model, self._ctx[vector.dtype.kind]
+        w, x = vector[: self.size], vector[self.size :].reshape(self.batch.x.shape)
+        p = model.store.view(w, model.store.s)
+        y = model.net.forward(p, x, ctx.child("net"))
+        batch = Batch(x, self.batch.y, self.batch.weight, self.batch.mask)
+        value, dy = model.loss(y, batch, self.norm, ctx.child("loss"))
+        ctx.shared.pending.clear()
+        scratch = np.zeros_like(vector[: self.size])
+        return value + self.penalties.value_and_gradient(w, scratch, ctx.child("penalties")), dy, p
+
+
+def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None = None) -> dict[str, Any]:
+    """The report of features `gradcheck --json`: each parameter, the input, and the cost section."""
+    one_blas_thread()
+    experiment = loaded.experiment
+    with placed(loaded):
+        data = prepare(
+            experiment.data, files=Files(loaded.folder), seed=experiment.seed, loss=experiment.loss, dtype="float64"
+        )
+        model = build(experiment, data.target, data.train.x.shape[1:], dtype=np.float64)
+    if saved is not None:
+        model.store.w[:] = saved.model.store.w
+        model.store.s[:] = saved.model.store.s
+    data = weighted(data, model.loss)
+    penalties = Penalties(experiment.regularize, model.store)
+    probe = Probe(model, _batch(data, experiment.seed, experiment.data.batch_size), penalties, experiment.seed)
+    blocks = _blocks(model, layer)
+    with model.backend.quiet():
+        return _report(probe, blocks, _is_smooth(model, penalties), experiment.seed)
+
+
+def _batch(data: Prepared, seed: int, size: int) -> Batch:
+    """The first rows that training would see."""
+    part = data.train
+    rows = order(seed, 0, len(part), True)[: min(size, ROWS)]
+    assert part.y is not None
+    return Batch(part.x[rows], part.y[rows], None if part.weight is None else part.weight[rows])
+
+
+def _blocks(model: Model, layer: str | None) -> list[Block]:
+    blocks = [Block(".".join(param.path), param.name, param.slice) for param in model.store.params]
+    blocks.sort(key=lambda block: [".".join(built.path) for built in model.built].index(block.layer))
+    if layer is None:
+        return blocks
+    chosen = [b for b in blocks if b.layer == layer or b.layer.startswith(layer + ".")]
+    if not chosen:
+        names = list(dict.fromkeys(block.layer for block in blocks))
+        near = closest(layer, names)
+        hint = f"did you mean '{near}'?" if near else f"there are {', '.join(names)}"
+        raise UsageError(f"the net has no layer '{layer}' with parameters", hint=hint)
+    return chosen
+
+
+def _is_smooth(model: Model, penalties: Penalties) -> bool:
+    return model.net.is_smooth() and model.loss.smooth and penalties.smooth
+
+
+def _report(probe: Probe, blocks: list[Block], smooth: bool, seed: int) -> dict[str, Any]:
+    gradient = probe.gradient()
+    rng = generator(seed, "gradcheck")
+    scale = float(np.abs(gradient[: probe.size]).max(initial=0.0))
+
+    def verdict(block: Block) -> Verdict:
+        return check(
+            probe, probe.x, gradient, block, smooth=smooth, scale=scale, count=DRAWN, rng=rng
+        )
+
+    verdicts = [verdict(block) for block in blocks]
+    # The input's gradient has a scale of its own: the net's is no measure for it.
+    scale = float(np.abs(gradient[probe.size :]).max(initial=0.0))
+    inputs = verdict(Block("input", "x", slice(probe.size, len(probe.x))))
+    everything = [*verdicts, inputs]
+    return {
+        "passed": all(found.passed for found in everything),
+        "max_relative_error": max(found.error for found in everything),
+        "smooth": smooth,
+        "rows": len(probe.batch),
+        "coordinates": {
+            "drawn": sum(found.drawn for found in everything),
+            "checked": sum(found.checked for found in everything),
+        },
+        "parameters": [_row(found) for found in verdicts],
+        "inputs": _row(inputs),
+        "cost": _cost(probe, gradient, rng),
+    }
+
+
+def _row(found: Verdict) -> dict[str, Any]:
+    return {
+        "layer": found.layer, "name": found.name, "checked": found.checked, "skipped": found.skipped,
+        "max_relative_error": found.error, "scale": found.scale, "method": found.method,
+        "passed": found.passed, "reason": found.reason,
+    }  # fmt: skip
+
+
+def _cost(probe: Probe, gradient: NDArray[np.float64], rng: np.random.Generator) -> dict[str, Any]:
+    """What the whole gradient costs by backpropagation and by central differences, and the error of each.
+
+    Both errors are against the complex step, which needs as many passes as central differences do, and are
+    relative to the largest gradient.
+    """
+    backward = min(_seconds(probe.gradient) for _ in range(5))
+    forward = min(_seconds(lambda: probe(probe.x)) for _ in range(5))
+    numerical = 2 * probe.size * forward
+    extrapolated = numerical > PATIENCE
+    if not extrapolated:
+        numerical = _seconds(lambda: _differentiate_everything(probe))
+    unit = float(np.abs(gradient[: probe.size]).max(initial=0.0)) or 1.0
+    of_backward, of_numerical = 0.0, 0.0
+    for d in directions(len(probe.x), slice(0, probe.size), DRAWN, rng):
+        exact = complex_step(probe, probe.x, d)
+        of_backward = max(of_backward, abs(float(gradient @ d) - exact) / unit)
+        difference = central_difference(probe, probe.x, d, STEPS[0])
+        of_numerical = max(of_numerical, abs(difference - exact) / unit)
+    return {
+        "parameters": probe.size,
+        "backward_seconds": backward,
+        "forward_seconds": forward,
+        "numerical_seconds": numerical,
+        "numerical_is_extrapolated": extrapolated,
+        "backward_error": of_backward,
+        "numerical_error": of_numerical,
+    }
+
+
+def _differentiate_everything(probe: Probe) -> NDArray[np.float64]:
+    h, x = STEPS[0], probe.x.copy()
+    gradient = np.empty(probe.size)
+    for i in range(probe.size):
+        x[i] = probe.x[i] + h
+        above = probe(x)
+        x[i] = probe.x[i] - h
+        gradient[i] = (above - probe(x)) / (2 * h)
+        x[i] = probe.x[i]
+    return gradient
+
+
+def _seconds(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,124 @@
+"""From description to something that runs: the expanded net, its head, its Store and its loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcli.core.backend import Backend, backend
+from bpcli.core.ctx import Ctx, Pass
+from bpcli.core.store import Built, Decl, Plan, Store, Tree
+from bpcli.errors import BuildError
+from bpcli.layers.base import Layer, Shape
+from bpcli.spec.registry import family
+
+if TYPE_CHECKING:
+    from bpcli.data.records import Target
+    from bpcli.losses.base import Loss
+    from bpcli.spec.experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A net that was built for one input shape and one target.
+
+    `p` are the named parameters and states over the Store's own vectors, `g` the named gradients.
+    """
+
+    net: Layer
+    loss: Loss
+    target: Target
+    input: Shape
+    output: Shape
+    store: Store
+    p: Tree
+    g: Tree
+
+    @property
+    def backend(self) -> Backend:
+        return self.store.backend
+
+    @property
+    def built(self) -> tuple[Built, ...]:
+        """Every layer in walking order, containers before their children."""
+        return self.store.built
+
+    @property
+    def parameters(self) -> int:
+        return self.store.size
+
+    def workspace(self, *, seed: int = 0, training: bool = False) -> Ctx:
+        """A fresh workspace on one thread; the input's gradient is not asked for."""
+        ctx = Ctx(Pass(self.backend, seed=seed, training=training))
+        ctx.child("net").need_dx = False
+        return ctx
+
+    def outputs(self, x: Any, ctx: Ctx) -> Any:
+        """The net's outputs (n, units) for x (n, *input), on the device, in a buffer of ctx."""
+        return self.net.forward(self.p, x, ctx.child("net"))
+
+
+def default_loss(target: Target) -> Loss:
+    """The loss of a config that names none: what the target's kind calls for."""
+    names = {"classes": "cross_entropy", "binary_columns": "binary_cross_entropy", "values": "mse"}
+    return family("losses")[names[target.kind]].model_validate({})  # pyright: ignore[reportReturnType]
+
+
+def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = None) -> Model:
+    """The model of an experiment for this input shape, initialized from its seed.
+
+    Raises BuildError, with the YAML path, where layers, head, loss and target do not fit together.
+    """
+    loss = experiment.loss or default_loss(target)
+    if target.kind not in loss.targets:
+        raise BuildError(
+            f"{loss.type} cannot be used with a target of {target.kind.replace('_', ' ')} "
+            f"({', '.join(target.columns)})",
+            ("loss",),
+            "choose a loss for this target, or set data.task",
+        )
+    units = loss.units(target)
+    net = with_head(experiment.model.expand(), shape, units)
+    plan = Plan()
+    decl = Decl(plan, (), ("model",))
+    output = net.build(shape, decl)
+    _check_output(net, output, units, loss, target)
+    store = Store(plan, dtype or np.dtype(experiment.train.precision), backend(experiment.train.device))
+    store.initialize(experiment.seed)
+    return Model(net, loss, target, shape, output, store, store.view(store.w, store.s), store.view(store.g))
+
+
+def with_head(net: Layer, shape: Shape, units: int) -> Layer:
+    """With `head: auto`, the net and an output layer of that width; else the net as it is."""
+    if getattr(net, "head", "none") != "auto":
+        return net
+    layers: list[Any] = [layer for _, layer in net.children()]
+    if len(net.build(shape, Decl(Plan(), (), ("model",)))) > 1:
+        layers.append("flatten")
+    layers.append({"type": "dense", "units": units, "name": "head"})
+    return net.replace(layers=layers, head="none")
+
+
+def _check_output(net: Layer, output: Shape, units: int, loss: Loss, target: Target) -> None:
+    last = len(net.children()) - 1
+    where = ("model", "layers", last) if last >= 0 else ("model",)
+    if output != (units,):
+        what = f"{target.width} classes" if target.kind == "classes" else f"{target.width} target columns"
+        raise BuildError(
+            f"the last layer gives {_shape(output)}, but {loss.type} needs {units} ({what})",
+            where,
+            f"end with {{type: dense, units: {units}}}, or set model.head: auto",
+        )
+    final = net.final_activation()
+    if final is not None and final.gives_probabilities and loss.takes_logits:
+        raise BuildError(
+            f"the net ends in {final.type}, but {loss.type} takes logits and applies it itself",
+            where,
+            f"remove the {final.type}; predictions are probabilities all the same",
+        )
+
+
+def _shape(shape: Shape) -> str:
+    return " × ".join(map(str, shape)) if shape else "one number"

@@ -1,0 +1,245 @@
+"""The training loop, and the state that a resume needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcli.callbacks.base import StopTraining
+from bpcli.core.ctx import Ctx, Pass
+from bpcli.core.rows import Pool
+from bpcli.data.batches import batch_count, batches, order
+from bpcli.data.records import Batch
+from bpcli.errors import Diverged, Stopped
+from bpcli.metrics._prediction import Prediction
+from bpcli.schedules.base import Clock
+from bpcli.train.clip import clip
+from bpcli.train.diagnose import diagnose
+from bpcli.train.evaluate import chosen_metrics, evaluate
+from bpcli.train.monitor import Monitor
+from bpcli.train.penalties import Penalties
+from bpcli.train.scores import Scores
+from bpcli.train.signals import Signals
+
+if TYPE_CHECKING:
+    from bpcli.data.records import Prepared
+    from bpcli.runs.folder import RunFolder
+    from bpcli.spec.experiment import Experiment
+    from bpcli.train.model import Model
+    from bpcli.train.progress import Listener
+
+Meta = dict[str, Any]
+
+
+class Trainer:
+    """One run in progress. Everything that a resume needs goes through `state` and `restore`."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        model: Model,
+        data: Prepared,
+        *,
+        threads: int,
+        identity: Meta,
+    ) -> None:
+        self.experiment, self.model, self.data, self.identity = experiment, model, data, identity
+        self.batch_size = experiment.data.batch_size
+        self.batches_per_epoch = batch_count(len(data.train), self.batch_size)
+        self.steps_per_epoch = -(-self.batches_per_epoch // experiment.train.accumulate)
+        self.horizon = self.steps_per_epoch * experiment.train.epochs
+        shared = Pass(model.backend, seed=experiment.seed, training=True, pool=Pool(threads))
+        self.ctx = Ctx(shared)
+        self.ctx.child("net").need_dx = False
+        self.eval_ctx = Ctx(Pass(model.backend, pool=shared.pool))
+        self.slots = {name: np.zeros_like(model.store.w) for name in experiment.optimizer.slot_names()}
+        experiment.optimizer.prepare(self.slots)
+        self.metrics = chosen_metrics(experiment, model.target)
+        self.scores = Scores([metric for metric in self.metrics if not metric.whole], model.target)
+        self.penalties = Penalties(experiment.regularize, model.store)
+        self.monitor = Monitor(experiment.checkpoint, self.metrics, has_val=data.val is not None)
+        extra = (experiment.early_stop,) if experiment.early_stop else ()
+        self.callbacks = [(callback, callback.memory()) for callback in (*experiment.callbacks, *extra)]
+        self.callbacks.sort(key=lambda pair: ("write", "edit", "read").index(pair[0].priority))
+        for callback, _ in self.callbacks:
+            callback.check(self.monitor.names)
+        self.epoch = 0  # epochs completed
+        self.batch = 0  # batches of the epoch in progress that are done
+        self.step = 0  # updates done
+        self.last_metrics: dict[str, dict[str, Any]] = {}
+        self.rate = self.gradient_norm = 0.0
+
+    # --- the loop -----------------------------------------------------------------------------------
+
+    def fit(self, folder: RunFolder, listener: Listener) -> str:
+        """Trains until the last epoch, or until a callback, the clock or a signal stops it: the status."""
+        self.folder, self.listener = folder, listener
+        self._saved_at = self._started = time.monotonic()
+        with Signals() as self._signals, self.model.backend.quiet():
+            try:
+                while self.epoch < self.experiment.train.epochs:
+                    for callback, memory in self.callbacks:
+                        callback.before_epoch(self, memory)
+                    for window in self._windows():
+                        self._update(window)
+                        self._after_step()
+                    self._end_epoch()
+            except StopTraining as stop:
+                return str(stop)
+        return "completed"
+
+    def _update(self, window: list[Batch]) -> None:
+        """One step: forward, loss, backward for each micro-batch of the window, then the update."""
+        model, store, ctx = self.model, self.model.store, self.ctx
+        ctx.shared.step = self.step
+        norms = [model.loss.weight(batch) for batch in window]
+        norm = sum(norms) or 1.0  # all weights zero: a step that learns nothing
+        total = 0.0
+        for k, batch in enumerate(window):
+            ctx.shared.micro = k
+            value, y = self.experiment.method.gradient(model, batch, norm, ctx)
+            store.sum_up(k, len(window))
+            ctx.child("net").commit(model.p)
+            total += value
+            self._score(batch, y, value * norm, norms[k])
+        penalty = self.penalties.add_to_gradient(ctx.child("penalties"))
+        if penalty:
+            self.scores.add_to("loss", [penalty * sum(norms), 0.0])
+        self.gradient_norm = clip(store, self.experiment.train)
+        if not (isfinite(total + penalty) and isfinite(self.gradient_norm)):
+            raise Diverged(diagnose(model, total + penalty, self.step + 1, self.epoch + 1))
+        self.rate = self.experiment.schedule.rate(self.experiment.optimizer.lr, self.clock())
+        store.decay(self.rate * self.experiment.optimizer.weight_decay)
+        self.experiment.optimizer.step(store.w, store.g, self.slots, self.rate, self.step + 1, ctx.child("optimizer"))
+        self.step += 1
+        self.batch += len(window)
+
+    def rehearse(self) -> None:
+        """One forward and backward pass of the first batch, whose gradient is thrown away."""
+        batch = next(self._windows())[0]
+        with self.model.backend.quiet():
+            norm = self.model.loss.weight(batch) or 1.0
+            self.experiment.method.gradient(self.model, batch, norm, self.ctx)
+        self.ctx.shared.pending.clear()
+
+    def clock(self) -> Clock:
+        return Clock(self.step, self.steps_per_epoch, self.horizon)
+
+    def _windows(self) -> Iterator[list[Batch]]:
+        """The epoch's batches from where it stands, as many at a time as one update takes."""
+        data, count = self.data.train, self.experiment.train.accumulate
+        rows = order(self.experiment.seed, self.epoch, len(data), self.experiment.data.shuffle)
+        stream = self._on_device(batches(data, rows, self.batch_size, self.batch), copy=count > 1)
+        while window := list(islice(stream, count)):
+            yield window
+
+    def _on_device(self, stream: Iterator[Batch], *, copy: bool) -> Iterator[Batch]:
+        """A batch is valid until the next one is taken; a window of several needs copies."""
+        if self.model.backend.device == "cpu" and not copy:
+            yield from stream
+            return
+        move = self.model.backend.xp.array
+        for batch in stream:
+            yield Batch(move(batch.x), move(batch.y), None if batch.weight is None else move(batch.weight))
+
+    def _score(self, batch: Batch, y: Any, loss_sum: float, norm: float) -> None:
+        host = self.model.backend.to_host
+        outcome = Prediction(
+            host(y), host(batch.y), self.model.loss, loss_sum, norm, self.data.pipeline.invert_target
+        )
+        self.scores.add(outcome)
+
+    # --- around the loop ----------------------------------------------------------------------------
+
+    def _after_step(self) -> None:
+        for callback, memory in self.callbacks:
+            callback.after_step(self, memory)
+        self.listener(
+            {
+                "event": "step", "epoch": self.epoch + 1, "epochs": self.experiment.train.epochs,
+                "step": self.step, "batch": self.batch, "batches": self.batches_per_epoch,
+                "loss": self.scores.value("loss"), "rate": self.rate, "gradient_norm": self.gradient_norm,
+            }
+        )  # fmt: skip
+        now = time.monotonic()
+        limit = self.experiment.train.max_time
+        if self._signals.caught is not None:
+            self.save()
+            raise Stopped("stopped by a signal; the run can be resumed", self._signals.caught)
+        if limit is not None and now - self._started >= limit:
+            self.save()
+            raise StopTraining("time_limit")
+        if now - self._saved_at >= self.experiment.checkpoint.every:
+            self.save()
+
+    def _end_epoch(self) -> None:
+        """The epoch's metrics, what callbacks make of them, and the checkpoint."""
+        self.last_metrics = {"train": self.scores.values()}
+        if self.data.val is not None:
+            invert = self.data.pipeline.invert_target
+            self.last_metrics["val"] = evaluate(self.model, self.data.val, self.metrics, self.eval_ctx, invert)
+        self.epoch += 1
+        self.batch = 0
+        self.scores.clear()
+        for callback, memory in self.callbacks:
+            callback.after_epoch(self, memory)
+        line = {"event": "epoch", "epoch": self.epoch, "step": self.step, "metrics": self.last_metrics}
+        self.folder.log_metrics(line)
+        self.folder.log_timing(
+            {"epoch": self.epoch, "step": self.step, "seconds": round(time.monotonic() - self._started, 3)}
+        )
+        self.save(best=self.monitor.observe(self.last_metrics, self.epoch))
+        self.listener(line | {"rate": self.rate, "gradient_norm": self.gradient_norm})
+
+    def higher_is_better(self, monitor: str) -> bool:
+        """The direction of a metric named as in `val.accuracy`."""
+        return self.monitor.higher_is_better(monitor)
+
+    # --- what a resume needs ------------------------------------------------------------------------
+
+    def save(self, *, best: bool = False) -> None:
+        """Writes a checkpoint of this very moment; a net that is no longer finite is never saved."""
+        if not isfinite(float(self.model.store.w.sum())):
+            raise Diverged(diagnose(self.model, 0.0, self.step, self.epoch + 1))
+        self.folder.save(*self.state(), best=best)
+        self._saved_at = time.monotonic()
+
+    def state(self) -> tuple[dict[str, Any], Meta]:
+        """(arrays, meta) of a checkpoint. Equal runs have equal ones, whenever and however they got there."""
+        host = self.model.backend.to_host
+        arrays = {"w": host(self.model.store.w), "s": host(self.model.store.s)}
+        arrays |= {f"optimizer.{name}": host(slot) for name, slot in self.slots.items()}
+        arrays |= {f"epoch.{label}": sums for label, sums in self.scores.arrays().items()}
+        meta: Meta = {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "metrics": self.last_metrics,
+            "metrics_bytes": self.folder.metrics_length,
+            "best": self.monitor.state(),
+            "callbacks": [{"type": callback.type, "memory": memory} for callback, memory in self.callbacks],
+            "layout": self.model.store.layout(),
+            **self.identity,
+        }
+        return arrays, meta
+
+    def restore(self, arrays: dict[str, Any], meta: Meta) -> None:
+        """Takes up the state of a checkpoint that `state` made for the same net and optimizer."""
+        asarray = self.model.backend.asarray
+        self.model.store.w[:] = asarray(arrays["w"])
+        self.model.store.s[:] = asarray(arrays["s"])
+        for name, slot in self.slots.items():
+            slot[:] = asarray(arrays[f"optimizer.{name}"])
+        sums = {name.removeprefix("epoch."): a for name, a in arrays.items() if name.startswith("epoch.")}
+        self.scores.restore(sums)
+        self.epoch, self.batch, self.step = meta["epoch"], meta["batch"], meta["step"]
+        self.last_metrics = meta["metrics"]
+        self.monitor.restore(meta["best"])
+        for (callback, memory), saved in zip(self.callbacks, meta["callbacks"], strict=False):
+            if saved["type"] == callback.type:
+                memory.update(saved["memory"])

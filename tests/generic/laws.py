@@ -1,0 +1,344 @@
+"""The laws that every layer obeys, as functions over one built layer.
+
+`rig` builds a layer by itself, on any backend and in any precision; each law is an assertion about it.
+A law takes the layer as an argument, so that a layer that was broken on purpose can be given to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bpcli.core.ctx import Ctx, Pass
+from bpcli.core.store import Decl, Plan, Store, Tree
+from bpcli.spec.registry import family
+from tests.generic.namespace import BACKENDS
+
+#: Largest error that is allowed, relative to the largest gradient in the net.
+SMOOTH, KINKED = 1e-11, 1e-6
+#: Share of the coordinates that must really have been compared; the rest lay too near a kink.
+ENOUGH = 0.95
+MOST = 150  # coordinates of one array that are compared; of larger ones a random part
+
+
+@dataclass
+class Rig:
+    """A layer with parameters, gradients and a workspace of its own."""
+
+    layer: Any
+    shape: tuple[int, ...]
+    output: tuple[int, ...]
+    store: Store
+    p: Tree
+    g: Tree
+    ctx: Ctx
+
+    def forward(self, x: Any) -> Any:
+        return self.layer.forward(self.p, x, self.ctx)
+
+    def backward(self, dy: Any) -> Any:
+        return self.layer.backward(self.p, self.g, dy, self.ctx)
+
+    def gradients(self, x: Any, dy: Any) -> tuple[Any, Any, Any]:
+        """Copies of y, dx (None if not asked for) and the flat parameter gradient, first filled with NaN."""
+        y = self.forward(x).copy()
+        self.store.g[:] = np.nan
+        dx = self.backward(dy)
+        return y, None if dx is None else dx.copy(), self.store.g.copy()
+
+
+def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
+    """(label, component, shape) for every example of every component of a family; presets expanded."""
+    found = []
+    for name, cls in family(family_name).classes().items():
+        for number, example in enumerate(cls.examples):
+            component: Any = cls.model_validate({"type": name, **example.fields})
+            if hasattr(component, "expand"):
+                component = component.expand()
+            found.append((f"{name}{number}", component, example.shape))
+    return found
+
+
+def rig(
+    layer: Any,
+    shape: tuple[int, ...],
+    *,
+    dtype: Any = "float64",
+    training: bool = False,
+    backend: str = "numpy",
+) -> Rig:
+    """The layer built for `shape`, with weights and state away from their special first values."""
+    plan = Plan()
+    output = layer.build(shape, Decl(plan))
+    there = BACKENDS[backend]()
+    store = Store(plan, dtype, there)
+    store.initialize(seed=3)
+    rng = np.random.default_rng(5)
+    store.w += rng.normal(0.0, 0.3, store.size).astype(dtype)
+    store.s += rng.uniform(0.2, 0.9, store.state_size).astype(dtype)  # a running variance stays positive
+    ctx = Ctx(Pass(there, seed=7, training=training))
+    return Rig(layer, shape, output, store, store.view(store.w, store.s), store.view(store.g), ctx)
+
+
+def draw(n: int, shape: tuple[int, ...], seed: int, dtype: Any = "float64") -> Any:
+    return np.random.default_rng(seed).normal(0.0, 1.0, (n, *shape)).astype(dtype)
+
+
+def inputs(r: Rig, n: int = 7, seed: int = 11) -> tuple[Any, Any]:
+    """x and dy for a batch of n, in the rig's precision."""
+    return draw(n, r.shape, seed, r.store.dtype), draw(n, r.output, seed + 1, r.store.dtype)
+
+
+# --- gradients ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Comparison:
+    """Analytic against numerical gradients of one layer: the largest relative error, and how much was seen."""
+
+    error: float
+    checked: int
+    drawn: int
+    method: str
+
+    @property
+    def tolerance(self) -> float:
+        return SMOOTH if self.method == "complex step" else KINKED
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.tolerance and self.checked >= ENOUGH * self.drawn
+
+
+def compare_gradients(
+    layer: Any, shape: tuple[int, ...], *, training: bool, backend: str = "numpy", n: int = 5
+) -> Comparison:
+    """Compares dL/dw and dL/dx of L = Σ c·y, for a random c, with their definition."""
+    here = rig(layer, shape, training=training, backend=backend)
+    x, c = inputs(here, n)
+    _, dx, dw = here.gradients(x, c)
+    smooth = layer.is_smooth()
+    there = rig(layer, shape, dtype="complex128" if smooth else "float64", training=training, backend=backend)
+    x_there = x.astype(there.store.dtype)
+
+    def value() -> Any:
+        return (c * there.forward(x_there)).sum()
+
+    slope = complex_step if smooth else central
+    scale = max((float(np.abs(a).max()) for a in (dw, dx) if a.size), default=0.0)
+    if not scale > 0.0:  # NaN included
+        return Comparison(np.inf, 0, 1, "none")
+    error, checked, drawn = 0.0, 0, 0
+    for analytic, vector in ((dw, there.store.w), (dx.ravel(), x_there.reshape(-1))):
+        for j in coordinates(analytic.size):
+            drawn += 1
+            numerical = slope(value, vector, j, scale)
+            if numerical is not None:
+                checked += 1
+                off = abs(analytic[j] - numerical) / scale
+                error = max(error, off) if off == off else np.inf
+    return Comparison(error, checked, drawn, "complex step" if smooth else "central difference")
+
+
+def coordinates(size: int) -> Iterator[int]:
+    if size <= MOST:
+        yield from range(size)
+    else:
+        yield from np.random.default_rng(size).choice(size, MOST, replace=False).tolist()
+
+
+def complex_step(value: Callable[[], Any], vector: Any, j: int, scale: float) -> float:
+    """Im L(v + ih) / h: no subtraction, so h may be as small as it likes."""
+    h = 1e-20
+    kept = vector[j]
+    vector[j] = kept + 1j * h
+    slope = value().imag / h
+    vector[j] = kept
+    return float(slope)
+
+
+def central(value: Callable[[], Any], vector: Any, j: int, scale: float) -> float | None:
+    """(L(v + h) - L(v - h)) / 2h, or None where the two sides disagree: there is a kink in between."""
+    h = 1e-6
+    kept, middle = vector[j], value()
+    vector[j] = kept + h
+    up = (value() - middle) / h
+    vector[j] = kept - h
+    down = (middle - value()) / h
+    vector[j] = kept
+    return None if abs(up - down) > 1e-4 * scale else float(up + down) / 2
+
+
+# --- the other laws -------------------------------------------------------------------------------------
+
+
+def law_shape(r: Rig) -> None:
+    x, _ = inputs(r)
+    assert r.forward(x).shape == (7, *r.output)
+
+
+def law_gradient(r: Rig) -> None:
+    training, backend = r.ctx.training, r.store.backend.name
+    found = compare_gradients(r.layer, r.shape, training=training, backend=backend)
+    assert found.passed, found
+
+
+def law_backward_writes_every_slot(r: Rig) -> None:
+    x, dy = inputs(r)
+    _, dx, dw = r.gradients(x, dy)  # fills g with NaN first
+    assert np.isfinite(dw).all()
+    assert dx.shape == x.shape
+    assert np.isfinite(dx).all()
+
+
+def law_backward_twice_equals_once(r: Rig) -> None:
+    x, dy = inputs(r)
+    _, dx, dw = r.gradients(x, dy)
+    again = r.backward(dy)
+    assert np.array_equal(again, dx)
+    assert np.array_equal(r.store.g, dw)
+
+
+def law_inputs_untouched(r: Rig) -> None:
+    x, dy = inputs(r)
+    kept = [a.copy() for a in (x, dy, r.store.w, r.store.s)]
+    for array in (x, dy, r.store.w, r.store.s):
+        array.flags.writeable = False
+    r.p = r.store.view(r.store.w, r.store.s)  # views made now are read-only too
+    y = r.forward(x)
+    y_kept = y.copy()
+    r.backward(dy)
+    for array, before in zip((x, dy, r.store.w, r.store.s, y), (*kept, y_kept), strict=True):
+        assert np.array_equal(array, before)
+
+
+def law_rows(r: Rig) -> None:
+    """A batch is its rows one by one: outputs and input gradients alike, parameter gradients added up."""
+    x, dy = inputs(r)
+    y, dx, dw = r.gradients(x, dy)
+    total = np.zeros_like(dw)
+    for i in range(len(x)):
+        yi, dxi, dwi = r.gradients(x[i : i + 1], dy[i : i + 1])
+        close(yi[0], y[i])
+        close(dxi[0], dx[i])
+        total += dwi
+    close(total, dw)
+
+
+def law_short_batch(r: Rig) -> None:
+    """A short last batch gives what it gives in a workspace that never saw a longer one."""
+    fresh = rig(r.layer, r.shape, training=r.ctx.training, backend=r.store.backend.name)
+    x, dy = inputs(r)
+    r.gradients(x, dy)
+    for here, there in zip(r.gradients(x[:3], dy[:3]), fresh.gradients(x[:3], dy[:3]), strict=True):
+        close(here, there)
+    for here, there in zip(r.gradients(x, dy), fresh.gradients(x, dy), strict=True):
+        close(here, there)
+
+
+def law_dtype(r: Rig) -> None:
+    """float32, float64 and complex128 come out as they went in, with the same numbers within rounding."""
+    x, dy = inputs(r)
+    reference = r.gradients(x, dy)
+    for dtype, tolerance in (("float32", 1e-4), ("complex128", 1e-12)):
+        other = rig(r.layer, r.shape, dtype=dtype, training=r.ctx.training, backend=r.store.backend.name)
+        found = other.gradients(x.astype(dtype), dy.astype(dtype))
+        for array, expected in zip(found, reference, strict=True):
+            assert array.dtype == dtype
+            close(array, expected, tolerance)
+
+
+def law_layout(r: Rig) -> None:
+    """Strided, reversed and Fortran-ordered arrays give what contiguous ones give."""
+    x, dy = inputs(r)
+    reference = r.gradients(x, dy)
+    for relaid in (np.asfortranarray, spread, backwards):
+        for array, expected in zip(r.gradients(relaid(x), relaid(dy)), reference, strict=True):
+            close(array, expected)
+
+
+def law_no_growth(r: Rig) -> None:
+    """After the second step the workspace holds the same buffers and the process no more memory."""
+    import tracemalloc
+
+    x, dy = inputs(r, n=400)
+
+    def step() -> None:
+        r.forward(x)
+        r.backward(dy)
+        r.ctx.commit(r.p)
+
+    step()
+    step()
+    held = sorted(buffers(r.ctx))
+    tracemalloc.start()
+    try:
+        step()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(4):
+            step()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sorted(buffers(r.ctx)) == held
+    assert after - before < x.nbytes, "four more steps kept at least one array of the input's size"
+
+
+def law_state(r: Rig) -> None:
+    """Evaluation asks for no change of state; training changes it at the commit and not before."""
+    x, dy = inputs(r)
+    before = r.store.s.copy()
+    r.gradients(x, dy)
+    assert np.array_equal(r.store.s, before)
+    asked = {(path, name) for path, name, _ in r.ctx.shared.pending}
+    assert asked == ({(s.path, s.name) for s in r.store.states} if r.ctx.training else set())
+    r.ctx.commit(r.p)
+    assert np.array_equal(r.store.s, before) != (r.ctx.training and before.size > 0)
+
+
+def law_need_dx(r: Rig) -> None:
+    """Where the input's gradient is not asked for, None comes back and the parameters' are the same."""
+    x, dy = inputs(r)
+    _, _, dw = r.gradients(x, dy)
+    r.ctx.need_dx = False
+    _, dx, without = r.gradients(x, dy)
+    assert dx is None
+    assert np.array_equal(without, dw)
+
+
+LAWS: tuple[Callable[[Rig], None], ...] = (
+    law_shape, law_gradient, law_backward_writes_every_slot, law_backward_twice_equals_once,
+    law_inputs_untouched, law_short_batch, law_dtype, law_layout, law_no_growth, law_state, law_need_dx,
+)  # fmt: skip
+
+
+# --- helpers --------------------------------------------------------------------------------------------
+
+
+def close(a: Any, b: Any, tolerance: float = 1e-12) -> None:
+    assert a.shape == b.shape
+    if b.size:
+        scale = max(float(np.abs(b).max()), 1e-3)
+        assert float(np.abs(a - b).max()) <= tolerance * scale
+
+
+def spread(a: Any) -> Any:
+    """The same numbers with gaps between the values of the last axis, and between rows."""
+    wide = np.full((2 * len(a), *a.shape[1:-1], 2 * a.shape[-1]), np.nan, a.dtype)
+    view = wide[::2, ..., ::2]
+    view[...] = a
+    return view
+
+
+def backwards(a: Any) -> Any:
+    """The same numbers behind negative strides."""
+    return a[::-1, ..., ::-1].copy()[::-1, ..., ::-1]
+
+
+def buffers(ctx: Ctx) -> list[int]:
+    """The identities of all buffers of a workspace and its children."""
+    own = [id(array) for array in ctx._buffers.values()]
+    return own + [one for child in ctx._children.values() for one in buffers(child)]
