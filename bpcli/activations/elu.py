@@ -18,7 +18,7 @@ class Elu(Activation):
     """
 
     type: Literal["elu"] = "elu"
-    alpha: PositiveFloat = Field(1.0, description="-α is the value far below zero")
+    alpha: PositiveFloat = Field(default=1.0, description="-α is the value far below zero")
 
     examples: ClassVar = (Example({}, (5,)), Example({"alpha": 0.5}, (2, 3)))
 

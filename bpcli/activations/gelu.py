@@ -22,7 +22,7 @@ class Gelu(Activation):
     """
 
     type: Literal["gelu"] = "gelu"
-    approximate: bool = Field(False, description="the tanh form: faster, off by up to 5e-4")
+    approximate: bool = Field(default=False, description="the tanh form: faster, off by up to 5e-4")
 
     needs_x: ClassVar[bool] = True
     examples: ClassVar = (Example({}, (5,)), Example({"approximate": True}, (2, 3)))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class StopTraining(Exception):
-    """Raised by a callback to end training between two epochs; str() is the status."""
+    """Raised to end training early; str() is the status of the run."""
 
 
 class Callback(Component):
@@ -38,4 +38,4 @@ class Callback(Component):
         """After each update."""
 
     def after_epoch(self, trainer: Trainer, memory: dict[str, Any]) -> None:
-        """After each epoch's metrics are known (`trainer.last_metrics`) and before its checkpoint is written."""
+        """After each epoch: its metrics are in `trainer.last_metrics`, its checkpoint is not written yet."""

@@ -63,7 +63,9 @@ class EarlyStop(Callback):
 
     def _value(self, metrics: dict[str, dict[str, Any]]) -> float | None:
         """The monitored number, or None where it is undefined."""
-        known = {f"{part}.{label}": value for part, values in metrics.items() for label, value in values.items()}
+        known = {
+            f"{part}.{label}": value for part, values in metrics.items() for label, value in values.items()
+        }
         self.check(known)
         value = known[self.monitor]
         if isinstance(value, (list, tuple, dict)):

@@ -1,0 +1,1 @@
+"""The command line: arguments in, text or JSON out. What a command does is done elsewhere."""

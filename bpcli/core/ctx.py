@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bpcli.core.rng import Stream
-from bpcli.core.rows import Pool, grid
+from bpcli.core.rows import BLOCK_WORK, Pool, grid
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -104,14 +104,11 @@ class Ctx:
     def matmul(self, a: Any, b: Any, out: Any) -> Any:
         """out = a @ b for matrices, cut along the longer side of the output."""
         (m, k), n = a.shape, b.shape[1]
+        work = 2.0 * m * n * k
+        if work < 2 * BLOCK_WORK:
+            return self.xp.matmul(a, b, out=out)
         if n >= m:
-            blocks = grid(n, 2.0 * m * n * k)
-            if len(blocks) == 1:
-                return self.xp.matmul(a, b, out=out)
-            self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), blocks)
+            self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), grid(n, work))
         else:
-            blocks = grid(m, 2.0 * m * n * k)
-            if len(blocks) == 1:
-                return self.xp.matmul(a, b, out=out)
-            self.shared.pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), blocks)
+            self.shared.pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), grid(m, work))
         return out

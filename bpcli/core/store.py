@@ -218,7 +218,7 @@ class Store:
     def decay(self, amount: float) -> None:
         """w <- w (1 - amount) on the segments that decay."""
         for segment in self.segments:
-            if segment.decay:
+            if segment.decay and amount:
                 self.w[segment.slice] *= 1.0 - amount
 
 

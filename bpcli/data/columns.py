@@ -25,7 +25,7 @@ class Feature:
 
 
 def match(features: Sequence[Feature], records: Records) -> list[Column]:
-    """The records' columns in the order of the features; the file's own order, and further ones, do not count.
+    """The records' columns in the features' order; the file's own order and further columns do not count.
 
     DataError for an absent column, a text cell where training had numbers, an array of another shape.
     """
@@ -33,8 +33,9 @@ def match(features: Sequence[Feature], records: Records) -> list[Column]:
     absent = [feature.name for feature in features if feature.name not in known]
     if absent:
         near = closest(absent[0], [name for name in known if name not in {f.name for f in features}])
+        word = "column" if len(absent) == 1 else "columns"
         raise DataError(
-            f"the model needs {'column' if len(absent) == 1 else 'columns'} {listed(list(map(repr, absent)))}",
+            f"the model needs the {word} {listed([repr(name) for name in absent])}",
             file=records.file,
             hint=f"is it '{near}' here?" if near else f"the file has {listed(list(known), 12)}",
         )

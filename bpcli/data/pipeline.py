@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bpcli.data.cells import is_number
 from bpcli.data.columns import Feature, assembled, fill, match, placed
 from bpcli.data.records import Column, Records, Target
 from bpcli.data.sources.base import Layout
@@ -50,9 +51,10 @@ class Pipeline:
     @property
     def layout(self) -> Layout:
         """What the training file looked like, for reading others like it."""
-        return Layout(
-            {feature.name: feature.kind for feature in self.features}, self.target.columns, self.width
-        )
+        kinds = {feature.name: feature.kind for feature in self.features}
+        if not all(map(is_number, self.target.labels)):
+            kinds[self.target.columns[0]] = "text"  # so that a label "01" of another file stays "01"
+        return Layout(kinds, self.target.columns, self.width)
 
     def apply(self, records: Records, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """x (n, *shape) of these rows; columns are matched by name, others ignored.
@@ -119,16 +121,12 @@ class Pipeline:
                     f"the stored preprocessing has version {tree['version']}, this bpcli reads {_VERSION}",
                     hint="upgrade bpcli",
                 )
-            target = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in tree["target"].items()
-            }
             return cls(
                 features=tuple(Feature(name, kind, tuple(shape)) for name, kind, shape in tree["features"]),
                 steps=tuple(map(_step_from, tree["steps"])),
                 outputs=tuple(tree["outputs"]),
                 shape=tuple(tree["shape"]),
-                target=Target(**target),
+                target=_target_from(tree["target"]),
                 target_step=None if tree["target_step"] is None else _step_from(tree["target_step"]),
                 width=tree["width"],
             )
@@ -216,3 +214,8 @@ def _step_from(tree: dict[str, Any]) -> Step:
     if not isinstance(transform, Transform):
         raise TypeError(f"{fields['type']} is no transform")
     return Step(transform, tree["fitted"])
+
+
+def _target_from(tree: dict[str, Any]) -> Target:
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in tree.items()}
+    return Target(**cast("dict[str, Any]", fields))

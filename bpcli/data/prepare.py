@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from bpcli.spec.experiment import DataSection
 
 _NAMES = ("train", "val", "test")
+#: Rows are looked for in several parts only where that takes no time: up to this many numbers.
+_MAX_COMPARED = 2_000_000
+_PLAIN = {"val": "validation", "test": "test"}
 _SAID = {"train": "the training part", "val": "the validation part", "test": "the test part"}
 
 
@@ -63,7 +66,7 @@ def prepare(
         target=pipeline.target,
         pipeline=pipeline,
         digest=divided.digest,
-        notes=(*divided.notes, *_notes(train, target, section)),
+        notes=(*divided.notes, *_notes(train, target, section), *_repeated(made)),
     )
 
 
@@ -94,7 +97,7 @@ def read_part(
     dtype: DTypeLike = np.float32,
     target: bool = True,
 ) -> Part:
-    """All rows of a file through a stored pipeline: `evaluate --data`, and with `target=False` `predict --data`.
+    """All rows of a file through a stored pipeline, for `evaluate --data` and `predict --data`.
 
     Without a path, the config's own source. With `target=False` the file need not have the target; y is None.
     """
@@ -137,7 +140,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
             continue
         if len(rows):
             raise DataError(
-                f"the split has {counted(len(rows), 'row')} for the {name} part, which has a source of its own",
+                f"the {name} part has a source of its own, and {counted(len(rows), 'row')} in the split",
                 path=f"data.{name}_source",
                 hint=f"leave out {name}_source, or take these rows from the split",
             )
@@ -160,10 +163,10 @@ def _default_split(kind: Kind) -> Split:
     if kind == "classes":
         from bpcli.data.splits.stratified import Stratified
 
-        return Stratified()
+        return Stratified.model_validate({})
     from bpcli.data.splits.random import Random
 
-    return Random()
+    return Random.model_validate({})
 
 
 def _without_columns(records: Records, names: Sequence[str]) -> Records:
@@ -196,7 +199,7 @@ def _split_notes(
         )
     empty = [name for name in ("val", "test") if not len(divided[name])]
     if empty:
-        notes.append(f"There is no {' and no '.join(empty)} part.")
+        notes.append(f"There is no {' and no '.join(_PLAIN[name] for name in empty)} part.")
     return notes
 
 
@@ -221,6 +224,20 @@ def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
         ]
         if one:
             notes.append(f"Target columns that never change in the training part: {listed(one)}.")
+    return notes
+
+
+def _repeated(parts: dict[str, Part]) -> list[str]:
+    """How many rows of the other parts the net has seen in training, input for input."""
+    if sum(part.x.size for part in parts.values()) > _MAX_COMPARED:
+        return []
+    seen = {row.tobytes() for row in parts["train"].x}
+    notes: list[str] = []
+    for name in ("val", "test"):
+        count = sum(row.tobytes() in seen for row in parts[name].x) if name in parts else 0
+        if count:
+            verb = "has the same input as a row" if count == 1 else "have the same input as rows"
+            notes.append(f"{counted(count, 'row')} of {_SAID[name]} {verb} of the training part.")
     return notes
 
 

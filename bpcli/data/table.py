@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcli.data.cells import counted, is_number
+from bpcli.data.convert import Converter
 from bpcli.data.records import Column
 from bpcli.errors import DataError
 
-#: Cells are converted in chunks of about this many, so that text never fills the memory.
-_CHUNK_CELLS = 1 << 16
+#: Cells are converted in chunks of about this many, so that their text stays in the processor's cache.
+_CHUNK_CELLS = 1 << 13
 _MAX_COLUMNS = 100_000
 
 
@@ -49,7 +50,13 @@ class Table:
 
         Columns named in `as_text` stay text even where every cell is a number.
         """
-        cells = _Cells(self.missing, plain=self.data.isascii() and b"_" not in self.data)
+        if (
+            not any(self.names[index] in as_text for index in wanted)
+            and (all_ := self._at_once()) is not None
+        ):
+            values, starts = all_
+            return [Column(self.names[i], "number", values[:, i].copy()) for i in wanted], starts
+        cells = Converter(self.missing, plain=self.data.isascii() and b"_" not in self.data)
         numbers: dict[int, list[NDArray[np.float64]]] = {}
         texts: dict[int, list[str | None]] = {}
         late: dict[int, list[str | None]] = {}  # looked like numbers for whole chunks: read once more
@@ -85,6 +92,32 @@ class Table:
         made = {index: self._number(index, parts, starts) for index, parts in numbers.items()}
         made |= {index: self._text(index, column) for index, column in texts.items()}
         return [made[index] for index in wanted], starts
+
+    def _at_once(self) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+        """All cells (rows, columns) by NumPy's parser, and their lines, for a file of nothing but numbers.
+
+        It takes half the time. None for any file that it might read otherwise than the strict way does.
+        """
+        body = self.data
+        if self.header:
+            end = body.find(b"\n") + 1
+            if b'"' in body[:end] or not body[:end].strip():
+                return None
+            body = body[end:]
+        delimiter = self.delimiter.encode("ascii", "replace")
+        if delimiter in b"0123456789+-.eE? " or body.translate(None, b"0123456789+-.eE\r\n" + delimiter):
+            return None
+        if any(map(is_number, self.missing)) or not body or body.count(b"\r") != body.count(b"\r\n"):
+            return None
+        lines = body.count(b"\n") + (not body.endswith(b"\n"))
+        try:
+            stream = io.TextIOWrapper(io.BytesIO(body), encoding="ascii")
+            values = np.loadtxt(stream, delimiter=self.delimiter, comments=None, ndmin=2)
+        except ValueError:
+            return None
+        if values.shape != (lines, self.width) or not np.isfinite(values).all():
+            return None
+        return values, np.arange(lines, dtype=np.int64) + (2 if self.header else 1)
 
     def _number(self, index: int, parts: list[NDArray[np.float64]], lines: NDArray[np.int64]) -> Column:
         values = np.concatenate(parts)
@@ -144,9 +177,16 @@ class Table:
     def _check_bytes(self) -> None:
         if not self.data.strip():
             raise DataError("the file is empty", file=self.file)
+        marked = self.data[:2] in (b"\xff\xfe", b"\xfe\xff")
         if self.encoding == "utf-16":
+            if not marked:
+                raise DataError(
+                    "the file is not utf-16 text, which begins with a byte order mark",
+                    file=self.file,
+                    hint="leave out encoding",
+                )
             return
-        if self.data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        if marked:
             raise DataError(
                 "the file is UTF-16 text", file=self.file, hint="save it as UTF-8, or set encoding: utf-16"
             )
@@ -239,51 +279,3 @@ class Table:
 
 
 _HEADERLESS = "if the file has no header, set header: false"
-
-
-class _Cells:
-    """Converts the cells of one column, a chunk at a time."""
-
-    def __init__(self, missing: frozenset[str], plain: bool) -> None:
-        self.missing = missing
-        #: In ASCII without underscores, float() takes our numbers, nan and inf and nothing else.
-        self.plain = plain and not any(map(is_number, missing))
-
-    def numbers(self, cells: Sequence[str]) -> NDArray[np.float64] | None:
-        """float64 with NaN where missing, or None if a cell is neither a number nor missing."""
-        if not self.plain:
-            return self._one_by_one(cells)
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-            if np.isfinite(values).all():
-                return values
-        except ValueError:
-            pass
-        gaps, nan = self.missing, float("nan")
-        try:
-            values = np.array([nan if cell in gaps else float(cell) for cell in cells], dtype=np.float64)
-        except ValueError:
-            return self._one_by_one(cells)
-        known = sum(map(gaps.__contains__, cells))
-        return values if np.isfinite(values).sum() == len(cells) - known else self._one_by_one(cells)
-
-    def _one_by_one(self, cells: Sequence[str]) -> NDArray[np.float64] | None:
-        values = np.empty(len(cells), dtype=np.float64)
-        for row, padded in enumerate(cells):
-            cell = padded.strip()
-            if cell in self.missing:
-                values[row] = np.nan
-            elif is_number(cell):
-                values[row] = float(cell)
-            else:
-                return None
-        return values
-
-    def texts(self, cells: Sequence[str]) -> list[Any]:
-        """Stripped text, None where missing; equal cells share one string."""
-        missing, seen = self.missing, {}
-        found: list[Any] = []
-        for padded in cells:
-            cell = padded.strip()
-            found.append(None if cell in missing else seen.setdefault(cell, cell))
-        return found

@@ -40,10 +40,10 @@ def target_kind(records: Records, task: str, loss_targets: Sequence[str] | None)
         return natural, why
     if natural in loss_targets and reasons[natural] is None:
         return natural, why
-    for kind, reason in reasons.items():
-        if kind in loss_targets and reason is None:
+    for kind in reasons:
+        if kind in loss_targets and reasons[kind] is None:
             return kind, f"the loss takes {_IN_WORDS[kind]}"
-    wanted = [kind for kind in reasons if kind in loss_targets]
+    wanted: list[Kind] = [kind for kind in reasons if kind in loss_targets]
     raise DataError(
         f"the loss takes {' or '.join(_IN_WORDS[kind] for kind in wanted)}, but "
         + "; ".join(dict.fromkeys(reason for kind in wanted if (reason := reasons[kind]))),
@@ -87,9 +87,11 @@ def _not_classes(records: Records, task: str, loss_targets: Sequence[str] | None
     column = records.targets[0]
     if column.kind == "array":
         return f"target '{column.name}' is an array"
-    labels = column.values.astype(str) if column.kind == "text" else column.values
-    distinct = np.unique(labels)
+    labels = column.values
+    distinct, _ = classes_of(column)
     if len(distinct) > max(MAX_AUTO_CLASSES, len(labels) // 2):
+        if column.kind == "text" and "such as" in (reason := _not_values(records, "auto") or ""):
+            return reason  # numbers with a few odd cells, rather than that many labels
         return (
             f"target '{column.name}' has {len(distinct):,} distinct values in {counted(len(labels), 'row')}"
         )
@@ -136,6 +138,17 @@ def _not_values(records: Records, task: str) -> str | None:
     return None
 
 
+def classes_of(column: Column) -> tuple[list[Any], NDArray[np.int64]]:
+    """(distinct cells in order, which of them each row has (n,)) of a text or number column without gaps."""
+    if column.kind == "number":
+        distinct, codes = np.unique(column.values + 0.0, return_inverse=True)  # + 0.0: -0.0 is 0.0
+        return distinct.tolist(), codes
+    # Not through NumPy's text, which gives every cell the length of the longest.
+    labels = sorted(set(column.values))
+    place = {label: index for index, label in enumerate(labels)}
+    return labels, np.array([place[cell] for cell in column.values], dtype=np.int64)
+
+
 def fit_target(
     train: Records, task: str, loss_targets: Sequence[str] | None, *, kind: Kind | None = None
 ) -> Target:
@@ -149,12 +162,12 @@ def fit_target(
     columns = tuple(column.name for column in train.targets)
     if kind == "classes":
         column = train.targets[0]
-        values = column.values.astype(str) if column.kind == "text" else column.values + 0.0  # -0.0 is 0.0
-        distinct, counts = np.unique(values, return_counts=True)
-        labels = tuple(label_of(value.item()) for value in distinct)
+        distinct, codes = classes_of(column)
+        counts = np.bincount(codes, minlength=len(distinct))
+        labels = tuple(map(label_of, distinct))
         if len(labels) < 2:
             raise DataError(
-                f"the training part has only one class of '{column.name}': {labels[0]!r}",
+                f"the training part has only one class of '{column.name}': {next(iter(labels))!r}",
                 file=train.file,
                 hint="there is nothing to tell apart",
             )
@@ -199,17 +212,16 @@ def _classes(target: Target, records: Records, part: str) -> NDArray[np.int64]:
     column = records.targets[0]
     if column.kind == "array":
         raise DataError(f"target '{column.name}' is an array", file=records.file)
-    values = column.values.astype(str) if column.kind == "text" else column.values + 0.0
-    distinct, codes = np.unique(values, return_inverse=True)
+    distinct, codes = classes_of(column)
     place = {label: index for index, label in enumerate(target.labels)}
-    known = [place.get(label_of(value.item()), -1) for value in distinct]
+    known = [place.get(label_of(value), -1) for value in distinct]
     y = np.array(known, dtype=np.int64)[codes]
     strange = [index for index, code in enumerate(known) if code < 0]
     if strange:
         said: list[str] = []
         for index in strange[:5]:
             rows = records.rows[np.flatnonzero(codes == index)]
-            said.append(f"{label_of(distinct[index].item())!r} ({rows_named(rows, records.row_word)})")
+            said.append(f"{label_of(distinct[index])!r} ({rows_named(rows, records.row_word)})")
         more = f" and {len(strange) - 5} more labels" if len(strange) > 5 else ""
         raise DataError(
             f"{part}: target '{column.name}' has a label that the training part does not have: "

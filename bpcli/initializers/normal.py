@@ -15,7 +15,7 @@ class Normal(Initializer):
 
     type: Literal["normal"] = "normal"
     mean: float = 0.0
-    std: NonNegativeFloat = Field(0.05, description="the standard deviation")
+    std: NonNegativeFloat = Field(default=0.05, description="the standard deviation")
     examples: ClassVar = (Example({}, (30, 20)), Example({"mean": 1.0, "std": 0.2}, (30, 20)))
 
     def draw(

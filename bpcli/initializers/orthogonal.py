@@ -20,7 +20,7 @@ class Orthogonal(Initializer):
     """
 
     type: Literal["orthogonal"] = "orthogonal"
-    gain: PositiveFloat = Field(1.0, description="the length that a unit vector gets")
+    gain: PositiveFloat = Field(default=1.0, description="the length that a unit vector gets")
     examples: ClassVar = (Example({}, (30, 20)), Example({"gain": 2.0}, (4, 5, 30)))
 
     def draw(

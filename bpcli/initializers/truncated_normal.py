@@ -18,7 +18,7 @@ class TruncatedNormal(Initializer):
 
     type: Literal["truncated_normal"] = "truncated_normal"
     mean: float = 0.0
-    std: NonNegativeFloat = Field(0.05, description="the standard deviation before the cut")
+    std: NonNegativeFloat = Field(default=0.05, description="the standard deviation before the cut")
     examples: ClassVar = (Example({}, (30, 20)), Example({"mean": 1.0, "std": 0.2}, (30, 20)))
 
     def draw(

@@ -30,9 +30,9 @@ class BatchNorm(Layer):
     momentum: Annotated[
         float, Field(ge=0, lt=1, description="how much of the old running statistics is kept")
     ] = 0.9
-    eps: PositiveFloat = Field(1e-5, description="added to the variance")
-    scale: bool = Field(True, description="whether γ is learnt; otherwise it is 1")
-    center: bool = Field(True, description="whether β is learnt; otherwise it is 0")
+    eps: PositiveFloat = Field(default=1e-5, description="added to the variance")
+    scale: bool = Field(default=True, description="whether γ is learnt; otherwise it is 1")
+    center: bool = Field(default=True, description="whether β is learnt; otherwise it is 0")
 
     row_wise: ClassVar[bool] = False
     examples: ClassVar = (

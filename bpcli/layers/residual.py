@@ -26,7 +26,7 @@ class Residual(Layer):
     type: Literal["residual"] = "residual"
     layers: Annotated[Many[Annotated[Layer, Named("layers")]], Field(min_length=1)]
     projection: bool = Field(
-        False, description="whether x passes through a matrix of its own, to change its width"
+        default=False, description="whether x passes through a matrix of its own, to change its width"
     )
 
     masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"

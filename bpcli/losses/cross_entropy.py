@@ -8,6 +8,7 @@ from pydantic import Field
 from bpcli.core.cplx import real
 from bpcli.core.ctx import Ctx
 from bpcli.data.records import Batch, Target
+from bpcli.errors import ConfigError
 from bpcli.losses.base import ClassWeight, Loss, class_weights, column_means
 from bpcli.spec.base import Example
 
@@ -34,33 +35,43 @@ class CrossEntropy(Loss):
     examples: ClassVar = (Example({}, (4,)), Example({"label_smoothing": 0.1, "ignore_index": 2}, (5,)))
 
     def units(self, target: Target) -> int:
+        if target.width < 2:
+            raise ConfigError(
+                f"cross_entropy chooses between classes, and {', '.join(target.columns)} has only one",
+                path="loss",
+                hint="use mse or binary_cross_entropy, or check the target column",
+            )
         return target.width
 
     def rows(self, y: Any, t: Any, ctx: Ctx) -> tuple[Any, Any]:
-        xp, (n, k) = ctx.xp, y.shape
+        xp, (n, k), s = ctx.xp, y.shape, self.label_smoothing
         z = ctx.buf("z", y.shape, y.dtype)
         xp.subtract(y, real(y).max(axis=1, keepdims=True), out=z)
         p = ctx.buf("p", y.shape, y.dtype)
         xp.exp(z, out=p)
-        total = p.sum(axis=1, keepdims=True)
-        p /= total
-        log_total = xp.log(total[:, 0])
-        s = self.label_smoothing
+        total = p.dot(xp.ones(k, y.dtype))  # for short rows much faster than a sum along them
+        p /= total[:, None]
+        losses = xp.log(total)
         if t.ndim == 1:  # q is one-hot: pick instead of multiplying by zeros
-            row = xp.arange(n)
-            losses = log_total - (1 - s) * z[row, t]
-            p[row, t] -= 1 - s
-            if s:
-                losses -= s / k * z.sum(axis=1)
+            ignored = None if self.ignore_index is None else t == self.ignore_index
+            if ignored is not None:
+                t = xp.where(ignored, 0, t)  # what is ignored need not be a class at all
+            true = xp.arange(0, n * k, k) + t
+            if not s:
+                losses -= z.reshape(-1)[true]
+                p.reshape(-1)[true] -= 1
+            else:
+                losses -= (1 - s) * z.reshape(-1)[true] + s / k * z.sum(axis=1)
+                p.reshape(-1)[true] -= 1 - s
                 p -= s / k
-            if self.ignore_index is not None:
-                ignored = t == self.ignore_index
+            if ignored is not None:
                 losses[ignored] = 0
                 p[ignored] = 0
             return losses, p
+        t = t.astype(y.dtype, copy=False)
         q = (1 - s) * t + s / k * t.sum(axis=1, keepdims=True)
         mass = q.sum(axis=1)
-        losses = log_total * mass - (q * z).sum(axis=1)
+        losses = losses * mass - (q * z).sum(axis=1)
         p *= mass[:, None]
         p -= q
         return losses, p

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from bpcli.data.records import Target
     from bpcli.losses.base import Loss
 
 Array = NDArray[Any]
@@ -40,15 +41,20 @@ class Prediction:
 
     @cached_property
     def probabilities(self) -> Array:
-        """(n, k) for classes, (n, d) for binary columns."""
+        """(n, k) for classes, (n, d) for binary columns; scores where the loss gives no probabilities."""
         return self.loss.predict(self.outputs, np)
 
     @cached_property
     def labels(self) -> Array:
         """The class (n,) of each row: that of the largest output, which one output's sign decides."""
         if self.outputs.shape[1] == 1:
-            return (self.probabilities[:, 1] > 0.5).astype(np.int64)
+            return (self.probabilities[:, 1] > self.probabilities[:, 0]).astype(np.int64)
         return self.outputs.argmax(axis=1)
+
+    @cached_property
+    def exact_probabilities(self) -> Array:
+        """The probabilities worked out in float64, where fewer of them round to 0, to 1, or to each other."""
+        return self.loss.predict(self.outputs.astype(np.float64), np)
 
     @cached_property
     def values(self) -> Array:
@@ -59,6 +65,10 @@ class Prediction:
     def actual(self) -> Array:
         """(n, d) the target in its original units, float64."""
         return self._units(self.y)
+
+    def center(self, target: Target) -> Array:
+        """(d,) about where the target lies, in its original units: the same for every batch of a run."""
+        return self._units(np.atleast_2d(target.mean or np.zeros(target.width)))[0]
 
     def _units(self, values: Array) -> Array:
         values = np.asarray(values, dtype=np.float64)

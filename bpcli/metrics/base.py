@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bpcli.data.records import Target
+    from bpcli.losses.base import Loss
     from bpcli.metrics._prediction import Prediction
 
 
 class Metric(Component):
-    """value = f(Σ over batches of sums(batch)): exact however the rows are cut into batches."""
+    """value = f(Σ over batches of sums(batch)): exact however the rows are cut into batches.
+
+    Every row counts once, whatever its sample weight or class weight: those steer training, and a metric
+    reports on the rows as they are. Only `loss` is weighted.
+    """
 
     higher_is_better: ClassVar[bool] = True
     #: The kinds of target that it can be used with.
@@ -27,6 +32,9 @@ class Metric(Component):
     def label(self) -> str:
         """The name under which it is reported: `val.<label>`."""
         return self.type
+
+    def check(self, target: Target, loss: Loss) -> None:
+        """Before training: ConfigError where these fields do not fit this target and loss."""
 
     @abstractmethod
     def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:

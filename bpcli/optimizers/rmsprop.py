@@ -40,14 +40,14 @@ class Rmsprop(Optimizer):
         xp, square = ctx.xp, s["s"]
         d = ctx.buf("d", w.shape, w.dtype)
         xp.multiply(g, 1 - self.rho, out=d)
-        if self.centered:
-            m = s["m"]
+        m = s["m"] if self.centered else None
+        if m is not None:
             m *= self.rho
             m += d
         square *= self.rho
         d *= g
         square += d
-        if self.centered:
+        if m is not None:
             xp.multiply(m, m, out=d)
             xp.subtract(square, d, out=d)
             xp.maximum(d, 0, out=d)  # a variance: rounding must not take it below zero

@@ -54,7 +54,9 @@ def _no_constant(word: str) -> NoReturn:
 
 
 def from_json(text: str | bytes) -> Any:
-    """The value; ValueError for anything that is not JSON, NaN and nesting without end included."""
+    """The value; ValueError for anything that is not JSON in UTF-8, NaN and endless nesting included."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")  # the parser itself would also take UTF-16 and 32
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:

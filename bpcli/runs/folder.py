@@ -124,6 +124,15 @@ class RunFolder:
         except WriteError as error:
             raise self._checkpoints.reassure(error) from error
 
+    def save_best(self, arrays: Arrays, meta: Meta) -> None:
+        """Keeps this state as `best` alone; `save` the one that came after it next. WriteError as there."""
+        self._own()
+        try:
+            self._metrics.sync()
+            self._checkpoints.save_best(arrays, meta)
+        except WriteError as error:
+            raise self._checkpoints.reassure(error) from error
+
     def load(self, which: Which) -> tuple[Arrays, Meta]:
         """One checkpoint, verified. CheckpointError."""
         return self._checkpoints.load(which)
@@ -216,7 +225,7 @@ class RunFolder:
         self._others[name].line(text)
 
     def _inside(self, name: str) -> Path:
-        if Path(name).name != name:
+        if not name or Path(name).name != name:
             raise ValueError(f"{name!r} is not the name of a file in the run folder")
         return self.path / name
 

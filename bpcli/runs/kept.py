@@ -50,6 +50,10 @@ class Kept:
         self._last_valid = True
         self._step = meta.get("step")
 
+    def save_best(self, arrays: Arrays, meta: Meta) -> None:
+        """`best` alone, a state that came before the one which is to be `last`. WriteError."""
+        durable.replace(self.path("best"), checkpoint.encode(arrays, meta), check=True)
+
     def load(self, which: Which) -> tuple[Arrays, Meta]:
         """CheckpointError. A reader may come just between the two renames of a writer, so it looks twice."""
         for wait in (0.005, 0.02, 0.0):

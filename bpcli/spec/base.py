@@ -50,8 +50,21 @@ class Component(Strict):
 
     def short(self) -> str:
         """One line for tables: the type and the fields that differ from their defaults."""
-        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"type", "name"})
-        return f"{self.type}({', '.join(f'{key}={value}' for key, value in fields.items())})"
+        told: list[str] = []
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            text = _short(value)
+            if name not in {"type", "name"} and value != field.default and text != field.default:
+                told.append(f"{name}={text}")
+        return f"{self.type}({', '.join(told)})" if told else self.type
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Component):
+        return value.short()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_short, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 T = TypeVar("T")

@@ -53,7 +53,7 @@ def load(
     """Reads a config given by path or shipped name. ConfigError holds all that is wrong with it."""
     file = find_config(str(config))
     text = read_config(file)
-    problems = Problems()
+    problems = Problems(str(file))
     root = _root(parse(text, str(file), problems), str(file), problems)
     return _finish(root, text, file, file.parent, overrides, problems, seed=seed, device=device, name=name)
 
@@ -61,7 +61,7 @@ def load(
 def load_resolved(path: Path, overrides: Sequence[str] = (), *, folder: Path) -> Loaded:
     """Reads a run's resolved.yaml; `folder` is where the data paths of the original config begin."""
     text = read_config(path)
-    problems = Problems()
+    problems = Problems(str(path))
     root = _root(parse(text, str(path), problems), str(path), problems)
     return _finish(root, text, path, folder, overrides, problems)
 

@@ -11,9 +11,9 @@ from bpcli.spec.nodes import MAX_DEPTH, Node, Path, Place, Problems
 
 def from_memory(value: Any, problems: Problems, path: Path = ()) -> Node:
     """The tree of plain values: mappings, lists, tuples, text, numbers, true, false, None, components."""
-    if len(path) > MAX_DEPTH:
+    if len(path) >= MAX_DEPTH and isinstance(value, (Mapping, list, tuple, Strict)):
         problems.add(f"lists and mappings are nested more than {MAX_DEPTH} deep", Place(), path[:3])
-        return Node(None, Place(), broken=True)
+        problems.raise_all()  # a list that contains itself is no tree; nothing else about it matters
     if isinstance(value, Strict):
         fields = value.model_dump(mode="json", exclude_defaults=True)
         kind = getattr(value, "type", None)
@@ -33,7 +33,7 @@ def from_memory(value: Any, problems: Problems, path: Path = ()) -> Node:
     if value is None or isinstance(value, (str, bool, int, float)):
         return Node(value, Place(), quoted=isinstance(value, str))
     problems.add(
-        f"a {type(value).__name__} is not a value of a config", Place(), path,
+        f"a value of type {type(value).__name__} is not part of a config", Place(), path,
         hint="use text, numbers, True, False, None, lists, mappings or components",
     )  # fmt: skip
     return Node(None, Place(), broken=True)

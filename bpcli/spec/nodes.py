@@ -77,9 +77,9 @@ class Node:
 class Problems:
     """Collects what is wrong, and raises it together."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str | None = None) -> None:
         self.found: list[Problem] = []
-        self.files: list[str] = []
+        self.files: list[str] = [] if file is None else [file]
 
     def add(
         self, message: str, place: Place, path: Path = (), *, hint: str | None = None, code: str = "BP210"

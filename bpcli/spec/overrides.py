@@ -41,7 +41,19 @@ def override(root: Node, given: str, problems: Problems) -> None:
             if value is not None:
                 assign(root, path, value)
     except _Bad as bad:
-        problems.add(str(bad), place, path, hint=bad.hint, code="BP219")
+        problems.add(str(bad), place, _with_indices(root, path), hint=bad.hint, code="BP219")
+
+
+def _with_indices(root: Node, path: Path) -> Path:
+    """The path with `layers.2` as `layers[2]`, where the tree has a list."""
+    node: Node | None = root
+    found: list[str | int] = []
+    for part in path:
+        is_list = node is not None and isinstance(node.value, list)
+        part = int(part[:9]) if is_list and isinstance(part, str) and part.isdecimal() else part
+        node = node.child(part) if node is not None else None
+        found.append(part)
+    return tuple(found)
 
 
 def set_option(root: Node, path: Path, value: str | int, flag: str, problems: Problems) -> None:

@@ -115,7 +115,7 @@ class _Reader:
             if error.context and "quoted" in error.context and error.context_mark:
                 line, column = error.context_mark.line, error.context_mark.column  # where it was opened
             message, hint = sentence(error.context, error.problem, self.text[max(0, index - 2) : index])
-            if error.context and "flow" in error.context and error.context_mark:
+            if "is not closed" in message and error.context_mark:
                 message += f" (opened in line {error.context_mark.line + 1})"
             self.fail(message, line + 1, column + 1, hint)
         except (
@@ -164,7 +164,8 @@ class _Reader:
             self.scalar(event, place)
         elif kind in ("MappingStartEvent", "SequenceStartEvent"):
             self.decorations(event, place)
-            self.open(Node({} if kind == "MappingStartEvent" else [], place))
+            node = Node({} if kind == "MappingStartEvent" else [], place, broken=event.tag is not None)
+            self.open(node)
         elif kind in ("MappingEndEvent", "SequenceEndEvent"):
             self.close(self.stack.pop().node)
         elif kind == "AliasEvent":

@@ -167,8 +167,8 @@ class Named:
         else:
             raise PydanticCustomError(
                 "component",
-                "expected a {word}: a name, or a mapping with 'type'",
-                {"word": known.word, "hint": f"for example: {next(iter(known))}"},
+                "expected {word}: a name, or a mapping with 'type'",
+                {"word": _a(known.word), "hint": f"for example: {next(iter(known))}"},
             )
         if not isinstance(name, str):
             raise _miss(known, str(name), place)
@@ -177,6 +177,10 @@ class Named:
         except KeyError:
             raise _miss(known, name, place) from None
         return cls.model_validate({**fields, "type": cls.model_fields["type"].default})
+
+
+def _a(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _miss(known: Family, name: str, place: tuple[str | int, ...]) -> Exception:
@@ -189,7 +193,7 @@ def _miss(known: Family, name: str, place: tuple[str | int, ...]) -> Exception:
     elif elsewhere == "activations" and known.name == "layers":
         hint = f"write {{type: activation, function: {name}}}, or activation: {name} on the layer before it"
     elif elsewhere:
-        hint = f"'{name}' is a {FAMILIES[elsewhere][1]}"
+        hint = f"'{name}' is {_a(FAMILIES[elsewhere][1])}"
     else:
         hint = f"known: {', '.join(known)}"
     error = PydanticCustomError(

@@ -13,7 +13,6 @@ Scalar = str | int | float | bool | None
 
 #: Digits that an integer may have: Python itself refuses to print longer ones.
 MAX_DIGITS = 4_300
-_MAX_BITS = int(MAX_DIGITS * math.log2(10))
 
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -52,7 +51,7 @@ def _integer(digits: str, base: int) -> int:
             value = int(digits, base)
         except ValueError:  # the interpreter may be set to a lower limit
             value = None
-        if value is not None and value.bit_length() <= _MAX_BITS:
+        if value is not None and (base == 10 or value < 10**MAX_DIGITS):
             return value
     raise ValueError(f"an integer of {len(digits):,} digits is too long: at most {MAX_DIGITS:,} are read")
 

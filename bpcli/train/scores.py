@@ -51,7 +51,9 @@ class Scores:
         }
 
     def value(self, label: str) -> float:
-        """One metric so far, for a progress display."""
+        """One metric so far, for a progress display; NaN before the first batch."""
+        if label not in self._sums:
+            return float("nan")
         return float(self._metrics[label].value(self._sums[label], self._target))
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from bpcli.train.diagnose import diagnose
 from bpcli.train.evaluate import chosen_metrics, evaluate
 from bpcli.train.monitor import Monitor
 from bpcli.train.penalties import Penalties
+from bpcli.train.saver import Saver
 from bpcli.train.scores import Scores
 from bpcli.train.signals import Signals
 
@@ -79,7 +81,8 @@ class Trainer:
     def fit(self, folder: RunFolder, listener: Listener) -> str:
         """Trains until the last epoch, or until a callback, the clock or a signal stops it: the status."""
         self.folder, self.listener = folder, listener
-        self._saved_at = self._started = time.monotonic()
+        self.saver = Saver(folder, self.experiment.checkpoint.every)
+        self._started = time.monotonic()
         with Signals() as self._signals, self.model.backend.quiet():
             try:
                 while self.epoch < self.experiment.train.epochs:
@@ -91,6 +94,8 @@ class Trainer:
                     self._end_epoch()
             except StopTraining as stop:
                 return str(stop)
+            finally:
+                self.saver.flush()
         return "completed"
 
     def _update(self, window: list[Batch]) -> None:
@@ -174,7 +179,7 @@ class Trainer:
         if limit is not None and now - self._started >= limit:
             self.save()
             raise StopTraining("time_limit")
-        if now - self._saved_at >= self.experiment.checkpoint.every:
+        if self.saver.due:
             self.save()
 
     def _end_epoch(self) -> None:
@@ -193,7 +198,9 @@ class Trainer:
         self.folder.log_timing(
             {"epoch": self.epoch, "step": self.step, "seconds": round(time.monotonic() - self._started, 3)}
         )
-        self.save(best=self.monitor.observe(self.last_metrics, self.epoch))
+        best = self.monitor.observe(self.last_metrics, self.epoch)
+        self._refuse_infinite()
+        self.saver.keep(self.state(), best=best)
         self.listener(line | {"rate": self.rate, "gradient_norm": self.gradient_norm})
 
     def higher_is_better(self, monitor: str) -> bool:
@@ -202,12 +209,14 @@ class Trainer:
 
     # --- what a resume needs ------------------------------------------------------------------------
 
-    def save(self, *, best: bool = False) -> None:
+    def save(self) -> None:
         """Writes a checkpoint of this very moment; a net that is no longer finite is never saved."""
+        self._refuse_infinite()
+        self.saver.write(self.state())
+
+    def _refuse_infinite(self) -> None:
         if not isfinite(float(self.model.store.w.sum())):
-            raise Diverged(diagnose(self.model, 0.0, self.step, self.epoch + 1))
-        self.folder.save(*self.state(), best=best)
-        self._saved_at = time.monotonic()
+            raise Diverged(diagnose(self.model, self.scores.value("loss"), self.step, self.epoch + 1))
 
     def state(self) -> tuple[dict[str, Any], Meta]:
         """(arrays, meta) of a checkpoint. Equal runs have equal ones, whenever and however they got there."""
@@ -222,7 +231,7 @@ class Trainer:
             "metrics": self.last_metrics,
             "metrics_bytes": self.folder.metrics_length,
             "best": self.monitor.state(),
-            "callbacks": [{"type": callback.type, "memory": memory} for callback, memory in self.callbacks],
+            "callbacks": [{"type": callback.type, "memory": deepcopy(memory)} for callback, memory in self.callbacks],
             "layout": self.model.store.layout(),
             **self.identity,
         }

@@ -1,7 +1,6 @@
 """The laws that every layer obeys, as functions over one built layer.
 
-`rig` builds a layer by itself, on any backend and in any precision; each law is an assertion about it.
-A law takes the layer as an argument, so that a layer that was broken on purpose can be given to it.
+Each is an assertion about a rig: a layer built by itself, on any backend and in any precision. A law takes the layer as an argument, so that a layer that was broken on purpose can be given to it.
 """
 
 from __future__ import annotations
@@ -12,10 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bpcli.core.ctx import Ctx, Pass
-from bpcli.core.store import Decl, Plan, Store, Tree
-from bpcli.spec.registry import family
-from tests.generic.namespace import BACKENDS
+from tests.generic.rigs import Rig, backwards, buffers, close, inputs, rig, spread
 
 #: Largest error that is allowed, relative to the largest gradient in the net.
 SMOOTH, KINKED = 1e-11, 1e-6
@@ -24,80 +20,12 @@ ENOUGH = 0.95
 MOST = 150  # coordinates of one array that are compared; of larger ones a random part
 
 
-@dataclass
-class Rig:
-    """A layer with parameters, gradients and a workspace of its own."""
-
-    layer: Any
-    shape: tuple[int, ...]
-    output: tuple[int, ...]
-    store: Store
-    p: Tree
-    g: Tree
-    ctx: Ctx
-
-    def forward(self, x: Any) -> Any:
-        return self.layer.forward(self.p, x, self.ctx)
-
-    def backward(self, dy: Any) -> Any:
-        return self.layer.backward(self.p, self.g, dy, self.ctx)
-
-    def gradients(self, x: Any, dy: Any) -> tuple[Any, Any, Any]:
-        """Copies of y, dx (None if not asked for) and the flat parameter gradient, first filled with NaN."""
-        y = self.forward(x).copy()
-        self.store.g[:] = np.nan
-        dx = self.backward(dy)
-        return y, None if dx is None else dx.copy(), self.store.g.copy()
-
-
-def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
-    """(label, component, shape) for every example of every component of a family; presets expanded."""
-    found = []
-    for name, cls in family(family_name).classes().items():
-        for number, example in enumerate(cls.examples):
-            component: Any = cls.model_validate({"type": name, **example.fields})
-            if hasattr(component, "expand"):
-                component = component.expand()
-            found.append((f"{name}{number}", component, example.shape))
-    return found
-
-
-def rig(
-    layer: Any,
-    shape: tuple[int, ...],
-    *,
-    dtype: Any = "float64",
-    training: bool = False,
-    backend: str = "numpy",
-) -> Rig:
-    """The layer built for `shape`, with weights and state away from their special first values."""
-    plan = Plan()
-    output = layer.build(shape, Decl(plan))
-    there = BACKENDS[backend]()
-    store = Store(plan, dtype, there)
-    store.initialize(seed=3)
-    rng = np.random.default_rng(5)
-    store.w += rng.normal(0.0, 0.3, store.size).astype(dtype)
-    store.s += rng.uniform(0.2, 0.9, store.state_size).astype(dtype)  # a running variance stays positive
-    ctx = Ctx(Pass(there, seed=7, training=training))
-    return Rig(layer, shape, output, store, store.view(store.w, store.s), store.view(store.g), ctx)
-
-
-def draw(n: int, shape: tuple[int, ...], seed: int, dtype: Any = "float64") -> Any:
-    return np.random.default_rng(seed).normal(0.0, 1.0, (n, *shape)).astype(dtype)
-
-
-def inputs(r: Rig, n: int = 7, seed: int = 11) -> tuple[Any, Any]:
-    """x and dy for a batch of n, in the rig's precision."""
-    return draw(n, r.shape, seed, r.store.dtype), draw(n, r.output, seed + 1, r.store.dtype)
-
-
 # --- gradients ------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Comparison:
-    """Analytic against numerical gradients of one layer: the largest relative error, and how much was seen."""
+    """Backward against the definition of the gradient: the largest relative error, and how much was seen."""
 
     error: float
     checked: int
@@ -228,6 +156,18 @@ def law_rows(r: Rig) -> None:
     close(total, dw)
 
 
+def law_not_rows(r: Rig) -> None:
+    """A layer that says it looks across the batch does: other rows change what a row gives."""
+    x, _ = inputs(r)
+    y = r.forward(x).copy()
+    assert not np.allclose(r.forward(x[:3]), y[:3])
+
+
+def row_wise(layer: Any) -> bool:
+    """Whether the layer and all below it treat each row by itself."""
+    return layer.row_wise and all(row_wise(child) for _, child in layer.children())
+
+
 def law_short_batch(r: Rig) -> None:
     """A short last batch gives what it gives in a workspace that never saw a longer one."""
     fresh = rig(r.layer, r.shape, training=r.ctx.training, backend=r.store.backend.name)
@@ -313,32 +253,3 @@ LAWS: tuple[Callable[[Rig], None], ...] = (
     law_shape, law_gradient, law_backward_writes_every_slot, law_backward_twice_equals_once,
     law_inputs_untouched, law_short_batch, law_dtype, law_layout, law_no_growth, law_state, law_need_dx,
 )  # fmt: skip
-
-
-# --- helpers --------------------------------------------------------------------------------------------
-
-
-def close(a: Any, b: Any, tolerance: float = 1e-12) -> None:
-    assert a.shape == b.shape
-    if b.size:
-        scale = max(float(np.abs(b).max()), 1e-3)
-        assert float(np.abs(a - b).max()) <= tolerance * scale
-
-
-def spread(a: Any) -> Any:
-    """The same numbers with gaps between the values of the last axis, and between rows."""
-    wide = np.full((2 * len(a), *a.shape[1:-1], 2 * a.shape[-1]), np.nan, a.dtype)
-    view = wide[::2, ..., ::2]
-    view[...] = a
-    return view
-
-
-def backwards(a: Any) -> Any:
-    """The same numbers behind negative strides."""
-    return a[::-1, ..., ::-1].copy()[::-1, ..., ::-1]
-
-
-def buffers(ctx: Ctx) -> list[int]:
-    """The identities of all buffers of a workspace and its children."""
-    own = [id(array) for array in ctx._buffers.values()]
-    return own + [one for child in ctx._children.values() for one in buffers(child)]

@@ -14,17 +14,14 @@ import numpy as np
 
 from bpcli.core.backend import Backend
 
-CONSTANTS = frozenset(
-    """
+_CONSTANTS = """
     e inf nan newaxis pi
     bool_ complex128 complex64 float16 float32 float64 int32 int64 int8 uint8 dtype finfo iinfo
     ndarray promote_types result_type
-""".split()
-)
+"""
 
 #: All of these take arrays and numbers, and `out=` where they are elementwise, as NumPy's do.
-FUNCTIONS = frozenset(
-    """
+_FUNCTIONS = """
     empty empty_like eye full full_like identity ones ones_like zeros zeros_like
     arange array asarray ascontiguousarray copy diag linspace tri tril triu
     copyto ravel reshape moveaxis swapaxes transpose broadcast_to broadcast_arrays expand_dims squeeze
@@ -41,8 +38,8 @@ FUNCTIONS = frozenset(
     exp exp2 expm1 log log10 log1p log2 logaddexp
     add subtract multiply divide true_divide floor_divide remainder negative power reciprocal
     abs absolute cbrt clip conj conjugate copysign fmax fmin imag real maximum minimum sign sqrt square
-""".split()
-)
+"""
+CONSTANTS, FUNCTIONS = frozenset(_CONSTANTS.split()), frozenset(_FUNCTIONS.split())
 
 #: Options that CuPy's functions do not have, or not in every version, except where a function is for them.
 REFUSED = frozenset({"where", "casting", "order", "subok", "initial", "like"})
@@ -70,8 +67,6 @@ def checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         if bad := refused & set(options):
             raise TypeError(f"xp.{name} has no option {', '.join(sorted(bad))} in CuPy")
-        if any(isinstance(arg, list) for arg in args) and name in {"multiply", "add", "subtract", "divide"}:
-            raise TypeError(f"xp.{name} takes arrays, and in CuPy no lists")
         return function(*args, **options)
 
     return call

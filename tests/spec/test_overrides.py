@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a message is one line)
 from __future__ import annotations
 
 import pytest
@@ -79,7 +80,7 @@ WRONG = [
     ("metrics=[loss", "a list in [ ] is not closed, or lacks a comma (opened in line 1) (from the command line: metrics=[loss); close it with ]"),
     ("metrics=&a [loss]", "anchors (&a) are not part of the config language (from the command line: metrics=&a [loss]); use vars and ${vars.name}; quote text that begins with &"),
     ("name=#x", "name: the value is a YAML comment (from the command line: name=#x); put text that begins with # in quotes"),
-    ("callbacks.0.x=1", "callbacks[0].x: callbacks is not in the file (from the command line: callbacks.0.x=1); set the whole list: callbacks=[...]"),
+    ("callbacks.0.x=1", "callbacks.0.x: callbacks is not in the file (from the command line: callbacks.0.x=1); set the whole list: callbacks=[...]"),
     ("extends=x.yaml", "extends cannot be set from the command line (from the command line: extends=x.yaml); write it in a file"),
 ]  # fmt: skip
 
@@ -99,9 +100,9 @@ def test_an_override_and_the_file_can_both_be_wrong(config) -> None:
 
 def test_options_are_overrides_by_another_name(config) -> None:
     assert problems(config(), device="gpu", seed=-1, name="a b") == [
-        "seed: expected a whole number from 0 to 9223372036854775807, got -1 (from the command line: --seed -1)",
         "name: expected text of the form ^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$, got 'a b' (from the command line: --name a b)",
-        "train.device: expected 'cpu' or 'cuda', got 'gpu' (from the command line: --device gpu)",
+        "seed: expected a whole number from 0 to 9223372036854775807, got -1 (from the command line: --seed -1)",
+        "train.device: expected 'cpu' or 'cuda', got 'gpu' (from the command line: --device gpu); did you mean 'cuda'?",
     ]  # fmt: skip
     found = load(config(("train:\n  epochs: 2\n", "")), seed=5, device="cuda", name="n").experiment
     assert (found.seed, found.train.device, found.name) == (5, "cuda", "n")

@@ -49,8 +49,9 @@ def test_overrides_on_a_resolved_config(config, tmp_path: Path) -> None:
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=30)
-    | st.sampled_from(["1e-3", "no", "012", "0o14", "1_000", "1:30", "~", "", " ", "null", "true", "<<", "=", ".inf"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcxyz", min_size=1), inner, max_size=4),
+    | st.sampled_from(["1e-3", "no", "012", "0o14", "1_000", "1:30", "~", "", " ", "null", "true", "<<"]),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text("abcxyz", min_size=1), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from bpcli.data.cells import counted, label_of, rows_named
+from bpcli.data.cells import counted, label_of, missing, rows_named
 from bpcli.data.records import Column, Records
 from bpcli.data.splits.base import Parts, Split
 from bpcli.errors import DataError, closest
@@ -49,7 +49,7 @@ class Fixed(Split):
         if self.column is None:
             return self._by_count(records)
         column = next((column for column in records.features if column.name == self.column), None)
-        if column is None:
+        if column is None or column.kind == "array":
             names = [column.name for column in records.features]
             near = closest(self.column, names)
             raise DataError(
@@ -73,15 +73,13 @@ class Fixed(Split):
         return Parts(train, val, test)
 
     def _by_column(self, column: Column, records: Records) -> Parts:
-        found = {
-            name: np.flatnonzero(np.asarray(column.values == name, dtype=bool)).astype(np.int64)
-            for name in ("train", "val", "test")
-        }
+        marks = column.values if column.kind == "text" else np.full(len(records), None, dtype=object)
+        found = {name: np.flatnonzero(marks == name).astype(np.int64) for name in ("train", "val", "test")}
         known = np.concatenate(list(found.values()))
         if len(known) < len(records):
             other = np.setdiff1d(np.arange(len(records)), known)
             cell = column.values[other[0]]
-            cell = "a missing value" if cell is None else repr(label_of(cell))
+            cell = "a missing value" if missing(column)[other[0]] else repr(label_of(cell))
             raise DataError(
                 f"the split's column '{column.name}' holds {cell} in "
                 f"{rows_named(records.rows[other], records.row_word)}",

@@ -77,31 +77,27 @@ def allot(counts: NDArray[np.int64], shares: tuple[float, ...], totals: list[int
 
 def _classes(records: Records) -> NDArray[np.int64]:
     """The class of each row as a number from 0, in the order of the labels."""
-    from bpcli.data.target import refuse_missing
+    from bpcli.data.target import classes_of, refuse_missing
 
     if not records.targets:
         raise DataError("a stratified split needs a target", file=records.file, hint="use {type: random}")
     refuse_missing(records)
     combined = np.zeros(len(records), dtype=np.int64)
     for column in records.targets:
-        labels, codes = np.unique(_comparable(column, records), return_inverse=True)
-        _, combined = np.unique(combined * len(labels) + codes, return_inverse=True)
+        distinct, codes = classes_of(column)
+        if column.kind == "number":
+            _refuse_measurements(column, distinct, records)
+        _, combined = np.unique(combined * len(distinct) + codes, return_inverse=True)
     return combined.astype(np.int64)
 
 
-def _comparable(column: Column, records: Records) -> NDArray[np.generic]:
-    """A target's cells as classes; refused where they are measurements."""
-    if column.kind == "text":
-        return column.values.astype(str)
-    values = column.values
-    distinct = np.unique(values)
-    measured = distinct[distinct != np.floor(distinct)]
-    if len(distinct) > max(20, len(values) // 2) or (len(measured) and len(distinct) > 20):
-        example = label_of((measured if len(measured) else distinct)[0])
+def _refuse_measurements(column: Column, distinct: list[float], records: Records) -> None:
+    """Numbers so many or so fractional that they are no classes."""
+    fractional = [value for value in distinct if not value.is_integer()]
+    if len(distinct) > max(20, len(records) // 2) or (fractional and len(distinct) > 20):
         raise DataError(
-            f"a stratified split needs classes; column '{column.name}' has {len(distinct):,} distinct numbers "
-            f"such as {example}",
+            f"a stratified split needs classes; column '{column.name}' has {len(distinct):,} distinct "
+            f"numbers such as {label_of((fractional or distinct)[0])}",
             file=records.file,
             hint="use split: {type: random}",
         )
-    return values

@@ -1,0 +1,22 @@
+"""`python -m bpcli` and the console script."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code is the answer."""
+    # BLAS reads these once, when NumPy is first imported. bpcli gives it one thread, so that the bits do not
+    # depend on the machine's cores; saying so here also keeps it from setting memory aside for the others.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from bpcli.cli.run import run
+
+    return run(list(sys.argv[1:] if argv is None else argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""`bpcli gradcheck`"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from bpcli.cli import options as o
+
+
+def gradcheck(
+    config_or_run: o.ConfigOrRun,
+    overrides: o.Overrides = None,
+    set_: o.Set = None,
+    layer: Annotated[
+        str | None, typer.Option("--layer", metavar="NAME", help="Check this layer only.", show_default=False)
+    ] = None,
+    checkpoint: o.Checkpoint = "best",
+    runs_dir: o.RunsDir = o.RUNS,
+    json: o.Json = False,
+) -> None:
+    """Check backpropagation against numerical gradients.
+
+    On the net and the data of the config itself, in float64; says what each way costs.
+
+    Checks a config at its initial weights, a run at its trained ones. Exits with 6 if a gradient is wrong.
+    """
+    from bpcli.cli import output
+    from bpcli.cli.target import target
+
+    named = target(config_or_run, o.changes(overrides, set_), runs_dir)
+    saved = None
+    if named.run is not None:
+        from bpcli.train.saved import Saved
+
+        saved = Saved.open(named.run, runs_dir, checkpoint)
+    from bpcli.train.gradients import gradcheck as measure
+
+    found = measure(named.loaded, layer=layer, saved=saved)
+    if json:
+        output.json_line(found)
+    else:
+        from bpcli.cli.verdicts import verdicts
+
+        output.say("\n".join(verdicts(found)))
+    if not found["passed"]:
+        raise _failure(found)
+
+
+def _failure(found: Mapping[str, Any]) -> Exception:
+    from bpcli.cli.text import short
+    from bpcli.errors import CheckFailed, Problem
+
+    wrong = [row for row in (*found["parameters"], found["inputs"]) if not row["passed"]]
+    return CheckFailed(
+        Problem(
+            f"{row['layer']}.{row['name']}: backpropagation and numerical differentiation do not agree "
+            f"(relative error {short(row['max_relative_error'])})",
+            hint="look at that layer's backward, or at what comes after it",
+            code="BP602",
+        )
+        for row in wrong
+    )

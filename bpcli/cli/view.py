@@ -1,0 +1,187 @@
+"""What a user sees of a training: lines of text, a moving line on a terminal, or JSON.
+
+A view is a listener of training's events. Most of them are `step` events, up to tens of thousands a second,
+so a view looks at the clock and mostly does nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpcli.cli import output
+from bpcli.cli.gate import Limit, check_measured, judge
+from bpcli.cli.text import duration, number, plural, short
+from bpcli.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from bpcli.train.progress import Event
+
+_ENDED = {
+    "completed": "completed",
+    "early_stopped": "stopped early: it no longer got better",
+    "time_limit": "stopped: the time is up",
+    "interrupted": "interrupted",
+    "diverged": "diverged",
+    "failed": "failed",
+}
+_WENT_WELL = ("completed", "early_stopped", "time_limit")
+
+
+class View:
+    """Tells events to nobody, and judges the result; `failed` is the error if it is not good enough.
+
+    A reader that closes the pipe does not end the training: it goes on in silence, and the run is kept.
+    """
+
+    def __init__(self, limits: Sequence[Limit] = ()) -> None:
+        self.limits = limits
+        self.failed: CheckFailed | None = None
+        self._first = True
+
+    def __call__(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "step":
+            self.step(event)
+            return
+        if kind == "epoch" and self._first:
+            self._first = False
+            check_measured(self.limits, event["metrics"])
+        if kind == "end" and event["status"] in _WENT_WELL:
+            self.failed = judge(self.limits, event["metrics"])
+        try:
+            getattr(self, kind)(event)
+        except BrokenPipeError:
+            output.discard()
+
+    def step(self, event: Event) -> None:
+        """After every update."""
+
+    def start(self, event: Event) -> None: ...
+
+    def note(self, event: Event) -> None:
+        output.note(f"note: {event['message']}")
+
+    def epoch(self, event: Event) -> None: ...
+
+    def error(self, event: Event) -> None:
+        """Nothing: the error is on its way up, and is told where every error is."""
+
+    def end(self, event: Event) -> None: ...
+
+
+class Json(View):
+    """One event a line, for a program."""
+
+    def start(self, event: Event) -> None:
+        output.json_line(event)
+
+    def epoch(self, event: Event) -> None:
+        output.json_line(event)
+
+    def error(self, event: Event) -> None:
+        output.json_line(event)
+
+    def end(self, event: Event) -> None:
+        if self.failed:
+            output.json_line(self.failed.as_event())
+            self.failed.reported = True
+        output.json_line(event)
+
+
+class Quiet(View):
+    """The run's folder at the end, for a script."""
+
+    def end(self, event: Event) -> None:
+        output.say(event["run"])
+
+
+class Lines(View):
+    """A line an epoch, for a log."""
+
+    def __init__(self, limits: Sequence[Limit] = ()) -> None:
+        super().__init__(limits)
+        self._began = self._epoch_began = time.monotonic()
+        self._epochs: int | None = None
+
+    def start(self, event: Event) -> None:
+        came_from = event["resumed_from"]
+        if came_from is None:
+            output.say(f"run {event['run']}")
+        elif came_from["step"] == 0:
+            output.say(f"run {event['run']}, from the beginning")
+        else:
+            where = f"{plural(came_from['epoch'], 'epoch')} and {plural(came_from['step'], 'step')} done"
+            output.say(f"run {event['run']}, from its checkpoint '{came_from['checkpoint']}': {where}")
+        self._epoch_began = time.monotonic()
+
+    def step(self, event: Event) -> None:
+        if self._epochs is None:
+            self._epochs = event["epochs"]
+
+    def epoch(self, event: Event) -> None:
+        self.permanent(*self._epoch_line(event))
+
+    def permanent(self, line: str, width: int | None = None) -> None:
+        output.say(line)
+
+    def _epoch_line(self, event: Event) -> tuple[str]:
+        now = time.monotonic()
+        seconds, self._epoch_began = now - self._epoch_began, now
+        total = f"/{self._epochs}" if self._epochs else ""
+        parts = [f"epoch {event['epoch']:>{len(total) - 1 if total else 0}}{total}"]
+        for part, values in event["metrics"].items():
+            shown = "  ".join(f"{name} {number(v)}" for name, v in values.items() if _is_number(v))
+            parts.append(f"{part} {shown}")
+        pace = [f"{word} {short(event[key])}" for key, word in _PACE if event.get(key) is not None]
+        parts.append("  ".join([*pace, duration(seconds)]))
+        return (" | ".join(parts),)
+
+    def end(self, event: Event) -> None:
+        from bpcli.cli.tables import results
+
+        status, metrics, best = event["status"], event["metrics"], event.get("best_epoch")
+        took = duration(time.monotonic() - self._began)
+        lines = [f"{_ENDED[status]} after {took}"]
+        if status in _WENT_WELL:
+            if best and "val" in metrics:
+                lines[0] += f"; these are the weights of epoch {best}"
+            lines += results(metrics, event.get("baseline") or {})
+        lines += _next_steps(event["run"], status)
+        output.say("\n".join(lines))
+
+
+_PACE = (("rate", "lr"), ("gradient_norm", "grad"))
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float))
+
+
+def _next_steps(run: str, status: str) -> list[str]:
+    """The run's folder, and the commands that one wants next."""
+    path = Path(run)
+    ref = path.name if path.parent == Path("runs") else run
+    lines = [f"run: {run}"]
+    if status in ("interrupted", "time_limit"):
+        lines.append(f"to go on: bpcli resume {ref}")
+    elif status in ("completed", "early_stopped"):
+        lines.append(f"next: bpcli evaluate {ref}")
+        lines.append(f"      bpcli predict {ref} --data FILE")
+    return lines
+
+
+def view(*, as_json: bool, quiet: bool, limits: Sequence[Limit] = ()) -> View:
+    """The view that fits the options, and whether a person is watching."""
+    if as_json:
+        return Json(limits)
+    if quiet:
+        return Quiet(limits)
+    if output.is_terminal(sys.stdout):
+        from bpcli.cli.live import Live
+
+        return Live(limits)
+    return Lines(limits)

@@ -1,0 +1,107 @@
+"""A layer built by itself, with weights and a workspace, and the arrays that are fed to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bpcli.core.ctx import Ctx, Pass
+from bpcli.core.store import Decl, Plan, Store, Tree
+from bpcli.spec.registry import family
+from tests.generic.namespace import BACKENDS
+
+
+@dataclass
+class Rig:
+    """A layer with parameters, gradients and a workspace of its own."""
+
+    layer: Any
+    shape: tuple[int, ...]
+    output: tuple[int, ...]
+    store: Store
+    p: Tree
+    g: Tree
+    ctx: Ctx
+
+    def forward(self, x: Any) -> Any:
+        return self.layer.forward(self.p, x, self.ctx)
+
+    def backward(self, dy: Any) -> Any:
+        return self.layer.backward(self.p, self.g, dy, self.ctx)
+
+    def gradients(self, x: Any, dy: Any) -> tuple[Any, Any, Any]:
+        """Copies of y, dx (None if not asked for) and the flat parameter gradient, first filled with NaN."""
+        y = self.forward(x).copy()
+        self.store.g[:] = np.nan
+        dx = self.backward(dy)
+        return y, None if dx is None else dx.copy(), self.store.g.copy()
+
+
+def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
+    """(label, component, shape) for every example of every component of a family; presets expanded."""
+    found = []
+    for name, cls in family(family_name).classes().items():
+        for number, example in enumerate(cls.examples):
+            component: Any = cls.model_validate({"type": name, **example.fields})
+            if hasattr(component, "expand"):
+                component = component.expand()
+            found.append((f"{name}{number}", component, example.shape))
+    return found
+
+
+def rig(
+    layer: Any,
+    shape: tuple[int, ...],
+    *,
+    dtype: Any = "float64",
+    training: bool = False,
+    backend: str = "numpy",
+) -> Rig:
+    """The layer built for `shape`, with weights and state away from their special first values."""
+    plan = Plan()
+    output = layer.build(shape, Decl(plan))
+    there = BACKENDS[backend]()
+    store = Store(plan, dtype, there)
+    store.initialize(seed=3)
+    rng = np.random.default_rng(5)
+    store.w += rng.normal(0.0, 0.3, store.size).astype(dtype)
+    store.s += rng.uniform(0.2, 0.9, store.state_size).astype(dtype)  # a running variance stays positive
+    ctx = Ctx(Pass(there, seed=7, training=training))
+    return Rig(layer, shape, output, store, store.view(store.w, store.s), store.view(store.g), ctx)
+
+
+def draw(n: int, shape: tuple[int, ...], seed: int, dtype: Any = "float64") -> Any:
+    return np.random.default_rng(seed).normal(0.0, 1.0, (n, *shape)).astype(dtype)
+
+
+def inputs(r: Rig, n: int = 7, seed: int = 11) -> tuple[Any, Any]:
+    """x and dy for a batch of n, in the rig's precision."""
+    return draw(n, r.shape, seed, r.store.dtype), draw(n, r.output, seed + 1, r.store.dtype)
+
+
+def close(a: Any, b: Any, tolerance: float = 1e-12) -> None:
+    assert a.shape == b.shape
+    if b.size:
+        scale = max(float(np.abs(b).max()), 1e-3)
+        assert float(np.abs(a - b).max()) <= tolerance * scale
+
+
+def spread(a: Any) -> Any:
+    """The same numbers with gaps between the values of the last axis, and between rows."""
+    wide = np.full((2 * len(a), *a.shape[1:-1], 2 * a.shape[-1]), np.nan, a.dtype)
+    view = wide[::2, ..., ::2]
+    view[...] = a
+    return view
+
+
+def backwards(a: Any) -> Any:
+    """The same numbers behind negative strides."""
+    return a[::-1, ..., ::-1].copy()[::-1, ..., ::-1]
+
+
+def buffers(ctx: Ctx) -> list[int]:
+    """The identities of all buffers of a workspace and its children."""
+    own = [id(array) for array in ctx._buffers.values()]
+    return own + [one for child in ctx._children.values() for one in buffers(child)]
