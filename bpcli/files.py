@@ -39,7 +39,7 @@ def find_config(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Resolves the paths of one config: relative to its folder, then to the working directory, then shipped."""
+    """Finds the paths of one config: relative to its folder, to the working directory, then shipped."""
 
     folder: Path
 

@@ -23,7 +23,7 @@ class Elu(Activation):
     examples: ClassVar = (Example({}, (5,)), Example({"alpha": 0.5}, (2, 3)))
 
     @property
-    def smooth(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def smooth(self) -> bool:
         return self.alpha == 1.0
 
     def forward(self, x: Any, out: Any, ctx: Ctx) -> Any:

@@ -43,9 +43,10 @@ def evaluate(
         from bpcli.cli.tables import one_part
         from bpcli.cli.text import plural
 
+        labels = saved.model.target.labels
         rows = plural(found["rows"], "row")
         output.say(f"{found['run']}, checkpoint {found['checkpoint']}, {found['split']}: {rows}")
-        output.say("\n".join(one_part(found["metrics"], found["baseline"])))
+        output.say("\n".join(one_part(found["metrics"], found["baseline"], labels)))
     part = "test" if data is not None else split
     # The one part that was measured is the one that a bound without a part means, be it the training part.
     measured = (

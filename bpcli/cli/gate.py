@@ -74,7 +74,7 @@ def check_limits(wanted: Sequence[Limit], known: Mapping[str, bool]) -> None:
         if known[limit.metric] == limit.over:
             better, other = ("higher", "--fail-under") if limit.over else ("lower", "--fail-over")
             raise UsageError(
-                f"{limit.option} {limit.name}: for {limit.metric}, {better} is better",
+                f"{limit.option} {limit.name}={limit.value:g}: of this metric, {better} is better",
                 hint=f"write {other} {limit.name}={limit.value:g}",
             )
 

@@ -19,19 +19,18 @@ def list_(
 ) -> None:
     """List what a config can name, or the shipped configs."""
     from bpcli.cli import output
+    from bpcli.cli.text import definitions, table
 
     if what is None or what == "families":
         found: dict[str, Any] = {"families": _families(), "configs": len(_configs())}
         rows = [[family["name"], str(family["count"])] for family in found["families"]]
-        if what is None:
-            rows.append(["configs", str(found["configs"])])
-        lines = _table(rows, right=True)
+        lines = table((), [*rows, ["configs", str(found["configs"])]])
     elif what == "configs":
         found = {"configs": _configs()}
-        lines = _table([[config["name"], config["summary"]] for config in found["configs"]])
+        lines = definitions([(one["name"], one["summary"]) for one in found["configs"]], output.width())
     else:
         found = _components(what)
-        lines = _table([[one["name"], one["summary"]] for one in found["components"]])
+        lines = definitions([(one["name"], one["summary"]) for one in found["components"]], output.width())
     if json:
         output.json_line(found)
         return
@@ -75,9 +74,3 @@ def _opening(file: Path) -> str:
             (line for line in lines if line.strip("# \n") and "yaml-language-server" not in line), ""
         )
     return first.strip("# \n") if first.startswith("#") else ""
-
-
-def _table(rows: list[list[str]], *, right: bool = False) -> list[str]:
-    from bpcli.cli.text import table
-
-    return table((), rows, left=(0,) if right else (0, 1))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks of the moving line; a person reads no faster.
 _PERIOD = 0.1
-_BAR = 20
+_BAR, _SHORTEST_BAR = 30, 5
 
 
 class Live(Lines):
@@ -54,19 +54,24 @@ class Live(Lines):
         super().note(event)
 
     def epoch(self, event: Event) -> None:
-        for name, value in event["metrics"].get("val", {}).items():
-            if isinstance(value, (int, float)):
-                self._val = f"val {name} {number(value)}"  # the last one; the loss comes first
+        values = event["metrics"].get("val", {})
+        told = [name for name, value in values.items() if isinstance(value, (int, float))]
+        if told:
+            name = next((name for name in told if name != "loss"), told[0])
+            self._val = f"val {name} {number(values[name])}"
         self._wipe()
         super().epoch(event)
         self._next = 0.0
 
-    def permanent(self, line: str, width: int | None = None) -> None:
-        """A line that stays; what does not fit the terminal's width is left out at the end."""
+    def fitted(self, event: Event, took: str) -> str:
+        """The fullest line that fits the terminal's width, or else the beginning of the shortest."""
         room = get_terminal_size().columns - 1
-        while len(line) > room and "  " in line:
-            line = line[: max(line.rfind("  "), line.rfind(" | "))].rstrip(" |")
-        super().permanent(line)
+        line = ""
+        for pace, train in ((True, True), (False, True), (False, False)):
+            line = self.line(event, took, pace=pace, train=train)
+            if len(line) <= room:
+                break
+        return line[:room]
 
     def error(self, event: Event) -> None:
         self._wipe()
@@ -76,23 +81,27 @@ class Live(Lines):
         super().end(event)
 
     def _draw(self, event: Event, done: float, left: str) -> None:
-        filled = round(done * _BAR)
         cells = [
             f"epoch {event['epoch']}/{event['epochs']}",
-            self._full * filled + self._empty * (_BAR - filled),
-            f"{done:4.0%}",
             f"loss {number(event['loss'])}",
             self._val,
             f"lr {short(event['rate'])}",
             f"grad {short(event['gradient_norm'])}",
             left,
         ]
-        line = "  ".join(cell for cell in cells if cell)[: get_terminal_size().columns - 1]
+        cells = [cell for cell in cells if cell]
+        room = get_terminal_size().columns - 1
+        length = min(room - len("  ".join(cells)) - 2, _BAR)
+        bar = ""
+        if length >= _SHORTEST_BAR:
+            filled = round(done * length)
+            bar = self._full * filled
+            cells.insert(1, bar + self._empty * (length - filled))
+        line = "  ".join(cells)[:room]
         padded = line.ljust(self._shown)
         self._shown = len(line)
-        if self._colour:
-            bar = self._full * filled
-            padded = padded.replace(bar, f"\x1b[36m{bar}\x1b[0m", 1) if bar else padded
+        if self._colour and bar:
+            padded = padded.replace(bar, f"\x1b[36m{bar}\x1b[0m", 1)
         self._write(f"\r{padded}")
 
     def _wipe(self) -> None:

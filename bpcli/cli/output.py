@@ -107,6 +107,13 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
+def width() -> int | None:
+    """Columns of the terminal on stdout; None where text goes elsewhere and is not to be broken."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns if is_terminal(sys.stdout) else None
+
+
 def coloured(stream: Any) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 

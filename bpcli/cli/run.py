@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bpcli.cli import output
 from bpcli.errors import BpcliError, Problem, Stopped, UsageError, UserError, WriteError
@@ -36,7 +36,8 @@ def _invoke(argv: list[str]) -> int:
 
     from bpcli.cli.app import app
 
-    fault = typer.BadParameter.__bases__[0]  # what Typer raises for any wrong usage; it has no public name
+    # What Typer raises for any wrong usage; it has no public name.
+    fault = cast("type[Exception]", typer.BadParameter.__bases__[0])
     command = typer.main.get_command(app)
     try:
         with command.make_context("bpcli", argv) as context:

@@ -122,12 +122,22 @@ def _print(family_name: str, name: str, json: bool) -> None:
 
 
 def _fields(fields: list[dict[str, str]]) -> list[str]:
-    from bpcli.cli.output import bold
-    from bpcli.cli.text import table
+    from bpcli.cli.output import bold, width
+    from bpcli.cli.text import definitions
 
-    rows = [[field["name"], field["type"], field["default"], field["description"]] for field in fields]
-    lines = table(["key", "takes", "default", ""], rows, left=(0, 1, 2, 3))
-    return [bold(lines[0]), *lines[1:]]
+    columns = width()
+    items = [(field["name"], _about(field)) for field in fields]
+    return [bold("keys"), *(f"  {line}" for line in definitions(items, columns and columns - 2))]
+
+
+def _about(field: dict[str, str]) -> str:
+    default = field["default"]
+    kind = field["type"]
+    if default == "null" and kind.endswith(" or null"):
+        text = f"{kind.removesuffix(' or null')} (optional)"
+    else:
+        text = f"{kind} ({default if default == 'required' else f'default {default}'})"
+    return f"{text}: {field['description']}" if field["description"] else text
 
 
 def _source(cls: type[Component]) -> str:

@@ -27,8 +27,9 @@ def short(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """1.2 ms, 3.4 s, 2 min 5 s, 3 h 12 min, 4 d 2 h."""
-    if seconds < 1:
-        return f"{seconds * 1e3:.2g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2g} µs"
+    if seconds < 0.9995:
+        amount, unit = (seconds * 1e3, "ms") if seconds >= 0.9995e-3 else (seconds * 1e6, "µs")
+        return f"{amount:.0f} {unit}" if amount >= 9.95 else f"{amount:.1f} {unit}"
     if seconds < 99.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -82,8 +83,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[
     ]
 
 
-def wrapped(text: str, width: int, indent: str) -> str:
-    """Text over several lines, the second and later ones indented."""
+def definitions(items: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    """A name and what it is, in two columns; the second is wrapped at the width, if there is one."""
     import textwrap
 
-    return textwrap.fill(text, max(width, 40), subsequent_indent=indent, break_long_words=False)
+    indent = max((len(name) for name, _ in items), default=0) + 2
+    lines: list[str] = []
+    for name, text in items:
+        room = max(width - indent, 30) if width else 10**6
+        first, *rest = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines.append(f"{name.ljust(indent)}{first}".rstrip())
+        lines += [" " * indent + line for line in rest]
+    return lines

@@ -95,6 +95,8 @@ class Json(View):
 class Quiet(View):
     """The run's folder at the end, for a script."""
 
+    def note(self, event: Event) -> None: ...
+
     def end(self, event: Event) -> None:
         output.say(event["run"])
 
@@ -123,22 +125,28 @@ class Lines(View):
             self._epochs = event["epochs"]
 
     def epoch(self, event: Event) -> None:
-        self.permanent(*self._epoch_line(event))
-
-    def permanent(self, line: str, width: int | None = None) -> None:
-        output.say(line)
-
-    def _epoch_line(self, event: Event) -> tuple[str]:
         now = time.monotonic()
         seconds, self._epoch_began = now - self._epoch_began, now
+        output.say(self.fitted(event, duration(seconds)))
+
+    def fitted(self, event: Event, took: str) -> str:
+        """The line of an epoch; in a log it may be as long as it likes."""
+        return self.line(event, took)
+
+    def line(self, event: Event, took: str, *, pace: bool = True, train: bool = True) -> str:
+        """epoch 3/10 | train loss 0.2  accuracy 0.9 | val loss 0.3 | lr 0.001  grad 0.2  31 ms
+
+        Without `pace`, no rate and norm; without `train`, only the loss of the training part.
+        """
         total = f"/{self._epochs}" if self._epochs else ""
-        parts = [f"epoch {event['epoch']:>{len(total) - 1 if total else 0}}{total}"]
+        parts = [f"epoch {event['epoch']:>{max(len(total) - 1, 0)}}{total}"]
         for part, values in event["metrics"].items():
-            shown = "  ".join(f"{name} {number(v)}" for name, v in values.items() if _is_number(v))
-            parts.append(f"{part} {shown}")
-        pace = [f"{word} {short(event[key])}" for key, word in _PACE if event.get(key) is not None]
-        parts.append("  ".join([*pace, duration(seconds)]))
-        return (" | ".join(parts),)
+            shown = [(name, value) for name, value in values.items() if _is_number(value)]
+            if part == "train" and not train:
+                shown = shown[:1]
+            parts.append(part + " " + "  ".join(f"{name} {number(value)}" for name, value in shown))
+        rates = [f"{word} {short(event[key])}" for key, word in _PACE if pace and event.get(key) is not None]
+        return " | ".join([*parts, "  ".join([*rates, took])])
 
     def end(self, event: Event) -> None:
         from bpcli.cli.tables import results

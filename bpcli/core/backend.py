@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class CupyBackend(Backend):
 
     def __init__(self) -> None:
         try:
-            import cupy  # pyright: ignore[reportMissingImports]
+            cupy: Any = import_module("cupy")
         except ImportError:
             raise UsageError(
                 "train.device: cuda needs CuPy, which is not installed",
@@ -73,6 +74,5 @@ def one_blas_thread() -> None:
     Left to itself OpenBLAS gives other bits on another number of threads. The parallel work is cut by a
     fixed grid instead (core/rows.py), whose results do not depend on who computes which block.
     """
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(limits=1, user_api="blas")
+    threadpoolctl: Any = import_module("threadpoolctl")
+    threadpoolctl.threadpool_limits(limits=1, user_api="blas")

@@ -83,7 +83,7 @@ class Ctx:
         return stream.at(self.shared.step, self.shared.micro)
 
     def update(self, name: str, value: Any) -> None:
-        """Asks for a new value of declared state; only a training step commits it. `value` is kept, not copied."""
+        """Asks for a new value of declared state, kept and not copied; only a training step commits it."""
         self.shared.pending.append((self.path, name, value))
 
     def commit(self, p: Tree) -> None:
@@ -98,7 +98,7 @@ class Ctx:
         return own + sum(child.nbytes() for child in self._children.values())
 
     def rows(self, n: int, work: float, kernel: Callable[[slice], Any]) -> None:
-        """Calls kernel(block) over a fixed grid of n rows, on all threads; `work` is the flops of all rows."""
+        """Calls kernel(block) over a fixed grid of n rows, on all threads; `work` is the flops of all."""
         self.shared.pool.run(kernel, grid(n, work))
 
     def matmul(self, a: Any, b: Any, out: Any) -> Any:

@@ -17,7 +17,7 @@ _PLACE = "the given rows"
 
 
 def part_from_memory(pipeline: Pipeline, rows: Any, *, dtype: Any) -> Part:
-    """A list of mappings (column -> value, None for missing), or an array (n, ...) in training's column order.
+    """A list of mappings (column -> value, None for missing), or an array (n, ...) in training's order.
 
     DataError for rows that lack a column or have another width; other columns are ignored.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import math
 import struct
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from bpcli.data.arrays import bound_growth
@@ -54,7 +54,7 @@ class Archive:
                 raise DataError(f"array '{name}' is cut off", file=self.file)
         array = np.frombuffer(data, dtype=dtype)
         array = array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
-        return np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))
+        return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
 
 
 @contextmanager
@@ -89,21 +89,21 @@ def open_archive(path: Path, file: str) -> Iterator[Archive]:
 def _header(stream: IO[bytes], what: str, file: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """(shape, Fortran order, dtype, bytes of the header) of a npy stream."""
     try:
-        version = npy_format.read_magic(stream)
-        length_bytes = 2 if version == (1, 0) else 4
-        if version not in ((1, 0), (2, 0), (3, 0)):
-            raise ValueError(f"npy version {version}")
-        prefix = stream.read(length_bytes)
+        start = stream.read(8)
+        if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\1\0", b"\2\0", b"\3\0"):
+            raise ValueError("it begins with " + (start.hex(" ") or "nothing"))
+        prefix = stream.read(2 if start[6] == 1 else 4)
         length = int.from_bytes(prefix, "little")
-        if len(prefix) < length_bytes or length > _MAX_HEADER:
-            raise ValueError("its header is too long or cut off")
-        text = stream.read(length)
-        # Parsed by NumPy, from memory: only literals, and at most so many characters.
-        replay = io.BytesIO(prefix + text)
-        reader = npy_format.read_array_header_1_0 if length_bytes == 2 else npy_format.read_array_header_2_0
-        shape, fortran, dtype = reader(replay, max_header_size=_MAX_HEADER)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        text = stream.read(length) if length <= _MAX_HEADER else b""
+        if not text or len(text) < length:
+            raise ValueError("it is cut off or too long")
+        tree = ast.literal_eval(text.decode("utf-8" if start[6] == 3 else "latin-1").strip())
+        descr, fortran, shape = tree["descr"], tree["fortran_order"], tree["shape"]
+        if not isinstance(fortran, bool) or not isinstance(shape, tuple):
+            raise ValueError("its entries are of the wrong type")
+        dtype = np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
+    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
+        reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
         raise DataError(f"{what} has no valid npy header ({reason})", file=file) from None
     if dtype.hasobject:
         raise DataError(
@@ -113,6 +113,6 @@ def _header(stream: IO[bytes], what: str, file: str) -> tuple[tuple[int, ...], b
         )
     if dtype.names or dtype.subdtype or not dtype.itemsize:
         raise DataError(f"{what} has the dtype {dtype}, which is no plain array of numbers", file=file)
-    if any(not isinstance(length, int) or length < 0 for length in shape):
+    if any(type(axis) is not int or axis < 0 for axis in shape):
         raise DataError(f"{what} has the impossible shape {shape}", file=file)
-    return shape, fortran, dtype, 6 + 2 + length_bytes + length
+    return shape, fortran, dtype, len(start) + len(prefix) + len(text)

@@ -131,7 +131,8 @@ class Pipeline:
                 width=tree["width"],
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CheckpointError(f"the stored preprocessing is damaged ({error!r:.200})") from None
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise CheckpointError(f"the stored preprocessing is damaged ({reason})") from None
 
 
 def fit(

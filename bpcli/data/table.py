@@ -107,7 +107,12 @@ class Table:
         delimiter = self.delimiter.encode("ascii", "replace")
         if delimiter in b"0123456789+-.eE? " or body.translate(None, b"0123456789+-.eE\r\n" + delimiter):
             return None
-        if any(map(is_number, self.missing)) or not body or body.count(b"\r") != body.count(b"\r\n"):
+        if (
+            any(map(is_number, self.missing))
+            or not body
+            or body.isspace()
+            or body.count(b"\r") != body.count(b"\r\n")
+        ):
             return None
         lines = body.count(b"\n") + (not body.endswith(b"\n"))
         try:

@@ -24,7 +24,7 @@ class ActivationLayer(Layer):
     examples: ClassVar = (Example({"function": "tanh"}, (3,)), Example({"function": "relu"}, (2, 3)))
 
     @property
-    def smooth(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def smooth(self) -> bool:
         return self.function.smooth
 
     def build(self, shape: Shape, decl: Decl) -> Shape:

@@ -26,10 +26,12 @@ class Dense(Layer):
     units: PositiveInt
     activation: Annotated[Activation, Named("activations")] | None = None
     bias: bool = True
-    init: Annotated[Initializer, Named("initializers")] = Field("glorot_uniform", validate_default=True)  # pyright: ignore[reportAssignmentType]
-    bias_init: Annotated[Initializer, Named("initializers")] = Field("zeros", validate_default=True)  # pyright: ignore[reportAssignmentType]
-    l1: NonNegativeFloat = Field(0.0, description="adds l1·Σ|W| to the training loss")
-    l2: NonNegativeFloat = Field(0.0, description="adds ½·l2·ΣW² to the training loss")
+    init: Annotated[Initializer, Named("initializers")] = Field(
+        default="glorot_uniform", validate_default=True
+    )  # pyright: ignore[reportAssignmentType]
+    bias_init: Annotated[Initializer, Named("initializers")] = Field(default="zeros", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    l1: NonNegativeFloat = Field(default=0.0, description="adds l1·Σ|W| to the training loss")
+    l2: NonNegativeFloat = Field(default=0.0, description="adds ½·l2·ΣW² to the training loss")
 
     examples: ClassVar = (
         Example({"units": 4}, (3,)),
@@ -38,7 +40,7 @@ class Dense(Layer):
     )
 
     @property
-    def smooth(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def smooth(self) -> bool:
         return self.activation is None or self.activation.smooth
 
     def build(self, shape: Shape, decl: Decl) -> Shape:

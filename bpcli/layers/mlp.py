@@ -6,8 +6,8 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from bpcli.activations.base import Activation
 from bpcli.initializers.base import Initializer
-from bpcli.layers.base import Layer
 from bpcli.layers._preset import Preset
+from bpcli.layers.base import Layer
 from bpcli.spec.base import Example, Many
 from bpcli.spec.registry import Named
 
@@ -21,11 +21,19 @@ class Mlp(Preset):
     """
 
     type: Literal["mlp"] = "mlp"
-    hidden: Many[PositiveInt] = Field((), description="units of each hidden layer; none: a linear model")
-    activation: Annotated[Activation, Named("activations")] = Field("relu", validate_default=True)  # pyright: ignore[reportAssignmentType]
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of units left out after each hidden layer")
-    norm: Annotated[Layer, Named("layers")] | None = Field(None, description="a layer between dense and activation, such as batch_norm")
-    init: Annotated[Initializer, Named("initializers")] = Field("glorot_uniform", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    hidden: Many[PositiveInt] = Field(
+        default=(), description="units of each hidden layer; none: a linear model"
+    )
+    activation: Annotated[Activation, Named("activations")] = Field(default="relu", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of units left out after each hidden layer"
+    )
+    norm: Annotated[Layer, Named("layers")] | None = Field(
+        default=None, description="a layer between dense and activation, such as batch_norm"
+    )
+    init: Annotated[Initializer, Named("initializers")] = Field(
+        default="glorot_uniform", validate_default=True
+    )  # pyright: ignore[reportAssignmentType]
     l1: NonNegativeFloat = 0.0
     l2: NonNegativeFloat = 0.0
 
@@ -37,11 +45,21 @@ class Mlp(Preset):
     def layers_of(self) -> list[dict[str, Any] | Layer | str]:
         layers: list[dict[str, Any] | Layer | str] = ["flatten"]
         for units in self.hidden:
-            dense: dict[str, Any] = {"type": "dense", "units": units, "init": self.init, "l1": self.l1, "l2": self.l2}
+            dense: dict[str, Any] = {
+                "type": "dense",
+                "units": units,
+                "init": self.init,
+                "l1": self.l1,
+                "l2": self.l2,
+            }
             if self.norm is None:
                 layers.append(dense | {"activation": self.activation})
             else:  # the norm's own offset stands in for the bias
-                layers += [dense | {"bias": False}, self.norm, {"type": "activation", "function": self.activation}]
+                layers += [
+                    dense | {"bias": False},
+                    self.norm,
+                    {"type": "activation", "function": self.activation},
+                ]
             if self.dropout:
                 layers.append({"type": "dropout", "rate": self.dropout})
         return layers

@@ -45,7 +45,7 @@ class Residual(Layer):
         return Sequential(layers=self.layers)
 
     @property
-    def row_wise(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def row_wise(self) -> bool:
         return all(layer.row_wise for layer in self.layers)
 
     def children(self) -> tuple[tuple[str, Layer], ...]:

@@ -24,7 +24,10 @@ class Sequential(Layer):
 
     masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
     examples: ClassVar = (
-        Example({"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}]}, (3,)),
+        Example(
+            {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}]},
+            (3,),
+        ),
         Example({"layers": ["flatten", {"type": "dense", "units": 2}]}, (2, 3)),
     )
 
@@ -41,7 +44,9 @@ class Sequential(Layer):
     def build(self, shape: Shape, decl: Decl) -> Shape:
         for index, (key, layer) in enumerate(self.steps):
             if key in dict(self.steps[:index]):
-                raise decl.error(f"two layers are named '{key}'", "give each a name of its own", "layers", index)
+                raise decl.error(
+                    f"two layers are named '{key}'", "give each a name of its own", "layers", index
+                )
             shape = decl.build(key, layer, shape, "layers", index)
         return shape
 

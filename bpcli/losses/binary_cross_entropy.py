@@ -43,11 +43,11 @@ class BinaryCrossEntropy(Loss):
     )
 
     @property
-    def takes_logits(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def takes_logits(self) -> bool:
         return self.from_logits
 
     @property
-    def head_activation(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def head_activation(self) -> str:
         return "linear" if self.from_logits else "sigmoid"
 
     def units(self, target: Target) -> int:

@@ -23,6 +23,8 @@ from bpcli.runs import checkpoint, durable
 from bpcli.runs.checkpoint import Arrays, Meta
 
 Which = Literal["last", "prev", "best"]
+#: Seconds between the looks of a reader who finds no `last`.
+_WAITS = (0.002, 0.01, 0.05, 0.2, 0.0)
 _ALL: tuple[Which, ...] = ("last", "prev", "best")
 
 
@@ -55,8 +57,8 @@ class Kept:
         durable.replace(self.path("best"), checkpoint.encode(arrays, meta), check=True)
 
     def load(self, which: Which) -> tuple[Arrays, Meta]:
-        """CheckpointError. A reader may come just between the two renames of a writer, so it looks twice."""
-        for wait in (0.005, 0.02, 0.0):
+        """CheckpointError. A reader may come just between the two renames of a writer, so it looks again."""
+        for wait in _WAITS:
             try:
                 return checkpoint.read(self.path(which))
             except CheckpointError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -63,7 +62,7 @@ def _short(value: Any) -> str:
     if isinstance(value, Component):
         return value.short()
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_short, value))}]"
+        return f"[{', '.join(map(_short, cast('tuple[Any, ...]', value)))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -71,7 +70,7 @@ T = TypeVar("T")
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else value
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
 #: A list in YAML, a tuple in Python: components stay hashable.

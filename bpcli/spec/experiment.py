@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_core import PydanticCustomError
@@ -43,7 +43,11 @@ Duration = Annotated[PositiveFloat, BeforeValidator(parse_duration)]
 
 def _of_type(name: str) -> BeforeValidator:
     """Lets a section be written without the type that it can only have."""
-    return BeforeValidator(lambda value: {"type": name, **value} if isinstance(value, dict) else value)
+
+    def typed(value: Any) -> Any:
+        return {"type": name, **cast("dict[str, Any]", value)} if isinstance(value, dict) else value
+
+    return BeforeValidator(typed)
 
 
 class DataSection(Strict):
@@ -69,29 +73,43 @@ class DataSection(Strict):
         None, description="for a regression target; undone in predictions and metrics"
     )
     batch_size: PositiveInt = 32
-    shuffle: bool = Field(True, description="a new order each epoch, a function of seed and epoch")
+    shuffle: bool = Field(default=True, description="a new order each epoch, a function of seed and epoch")
 
 
 class TrainSection(Strict):
     """How long, how exact, and on what."""
 
     epochs: PositiveInt = 20
-    max_time: Duration | None = Field(None, description="stop after this long, with a resumable checkpoint")
-    accumulate: PositiveInt = Field(1, description="micro-batches summed up before each update")
-    clip_value: PositiveFloat | None = Field(None, description="every gradient element to [-v, v]")
-    clip_norm: PositiveFloat | None = Field(None, description="every parameter tensor's gradient norm to at most v")
-    clip_global_norm: PositiveFloat | None = Field(None, description="the whole gradient's norm to at most v")
+    max_time: Duration | None = Field(
+        default=None, description="stop after this long, with a resumable checkpoint"
+    )
+    accumulate: PositiveInt = Field(default=1, description="micro-batches summed up before each update")
+    clip_value: PositiveFloat | None = Field(default=None, description="every gradient element to [-v, v]")
+    clip_norm: PositiveFloat | None = Field(
+        default=None, description="every parameter tensor's gradient norm to at most v"
+    )
+    clip_global_norm: PositiveFloat | None = Field(
+        default=None, description="the whole gradient's norm to at most v"
+    )
     precision: Literal["float32", "float64"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
-    threads: Literal["auto"] | PositiveInt = Field("auto", description="the result does not depend on it")
+    threads: Literal["auto"] | PositiveInt = Field(
+        default="auto", description="the result does not depend on it"
+    )
 
 
 class CheckpointSection(Strict):
     """What `best` means, and how often `last` is saved."""
 
-    monitor: str = Field("auto", description="a metric such as val.accuracy; auto: val.loss, or nothing without a validation part")
+    monitor: str = Field(
+        default="auto",
+        description="a metric such as val.accuracy; auto: val.loss, or nothing without a validation part",
+    )
     mode: Literal["auto", "min", "max"] = "auto"
-    every: Duration = Field(60.0, description="save within an epoch when this long has passed; the end of an epoch is always saved")
+    every: Duration = Field(
+        default=60.0,
+        description="save within an epoch when this long has passed; the end of an epoch is always saved",
+    )
 
 
 class Experiment(Strict):
@@ -102,12 +120,12 @@ class Experiment(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: DataSection
     model: Annotated[Layer, Named("layers")]
-    method: Annotated[Method, Named("methods")] = Field("supervised", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    method: Annotated[Method, Named("methods")] = Field(default="supervised", validate_default=True)  # pyright: ignore[reportAssignmentType]
     loss: Annotated[Loss, Named("losses")] | None = Field(
         None, description="default: cross_entropy for classes, mse for values"
     )
-    optimizer: Annotated[Optimizer, Named("optimizers")] = Field("adam", validate_default=True)  # pyright: ignore[reportAssignmentType]
-    schedule: Annotated[Schedule, Named("schedules")] = Field("constant", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    optimizer: Annotated[Optimizer, Named("optimizers")] = Field(default="adam", validate_default=True)  # pyright: ignore[reportAssignmentType]
+    schedule: Annotated[Schedule, Named("schedules")] = Field(default="constant", validate_default=True)  # pyright: ignore[reportAssignmentType]
     regularize: Many[Annotated[Regularizer, Named("regularizers")]] = ()
     train: TrainSection = TrainSection()
     early_stop: Annotated[Annotated[Callback, Named("callbacks")] | None, _of_type("early_stop")] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +18,14 @@ from bpcli.spec.suggest import unknown_key
 from bpcli.spec.words import in_words
 
 
-def explain(error: ValidationError, tree: dict[str, Any], places: Places) -> list[Problem]:
-    """The problems behind a ValidationError of the whole experiment, without order."""
+def explain(error: ValidationError, tree: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """The problems behind a ValidationError of the whole experiment, without order.
+
+    One by one, so that a file with thousands costs no more than those that are reported.
+    """
     findings = findings_of(error, tree)
     findings = [finding for finding in findings if not places.is_broken(finding.path)]
     missing = {finding.path for finding in findings if finding.kind == "missing"}
-    problems: list[Problem] = []
     for finding in findings:
         if finding.kind == "extra_forbidden":
             hint, meant = unknown_key(finding.path, tree, missing)
@@ -31,7 +34,7 @@ def explain(error: ValidationError, tree: dict[str, Any], places: Places) -> lis
             problem = places.problem(
                 finding.path, f"unknown key {clip(str(key))!r}", hint, "BP212", on_key=True
             )
-            problems.append(_at_parent(problem, finding.path))
+            yield _at_parent(problem, finding.path)
     for finding in findings:
         if finding.kind == "missing" and finding.path in missing:
             missing.discard(finding.path)
@@ -39,12 +42,11 @@ def explain(error: ValidationError, tree: dict[str, Any], places: Places) -> lis
             if places.node(parent)[0].partial:
                 continue
             expected = in_words(options_at(tree, finding.path))
-            problems.append(places.problem(parent, f"'{key}' is missing", f"expected {expected}", "BP214"))
+            yield places.problem(parent, f"'{key}' is missing", f"expected {expected}", "BP214")
         elif finding.kind not in ("missing", "extra_forbidden"):
             quoted = places.node(finding.path)[0].quoted
             message, hint = wrong_value(finding, options_at(tree, finding.path), quoted)
-            problems.append(places.problem(finding.path, message, hint, "BP213"))
-    return list(dict.fromkeys(problems))
+            yield places.problem(finding.path, message, hint, "BP213")
 
 
 def _at_parent(problem: Problem, path: Path) -> Problem:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bpcli.spec.nodes import Path
+from bpcli.spec.scalars import clip
 from bpcli.spec.schema import child_of
 
 _NOTHING = object()
@@ -51,7 +52,8 @@ def _finding(item: Any, tree: Any) -> Finding:
             union = path
     context: dict[str, Any] = item.get("ctx") or {}
     custom = "hint" in context
-    return Finding("custom" if custom else kind, path, union, value, item["msg"], context.get("hint"))
+    message = clip(item["msg"], 200)  # it may quote the value, which may be of any length
+    return Finding("custom" if custom else kind, path, union, value, message, context.get("hint"))
 
 
 def _without_branches(findings: list[Finding]) -> list[Finding]:

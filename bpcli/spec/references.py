@@ -18,7 +18,7 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 #: What all substitutions together may add: values, and characters of text.
-MAX_ADDED = 1_000_000
+MAX_ADDED = 200_000
 
 
 class _Bad(Exception):
@@ -72,13 +72,12 @@ class References:
             found = self.look_up(whole[1], path)
             note = f"from {clip(whole[1].split(':-')[0])}"
             if isinstance(found, Node):
-                self.spend(sum(1 for _ in _every(found)))
+                self.spend(sum(1 for _ in _every(found)), node, path)
                 twin = found.copy()
                 for part in _every(twin):
                     part.place, part.key = _noted(node.place, note), None
                 node.value, node.broken, node.quoted = twin.value, twin.broken, twin.quoted
             else:
-                self.spend(1)
                 node.value, node.quoted = self.scalar(found), False
             node.place = _noted(node.place, note)
             return
@@ -89,7 +88,7 @@ class References:
             end = match.end()
         node.value = "".join([*pieces, text[end:]])
         node.quoted = True  # it is text, whatever it looks like
-        self.spend(len(node.value))
+        self.spend(len(node.value), node, path)
 
     def as_text(self, inside: str | None, path: Path) -> str:
         if inside is None:
@@ -156,11 +155,13 @@ class References:
         except ValueError as error:
             raise _Bad(str(error)) from None
 
-    def spend(self, amount: int) -> None:
+    def spend(self, amount: int, node: Node, path: Path) -> None:
+        """Counts what a reference adds; past the limit nothing more is read."""
         self.added += amount
         if self.added > MAX_ADDED:
-            self.added = 0
-            raise _Bad("the references blow the config up to an unreasonable size")
+            message = "the references together blow the config up to an unreasonable size"
+            self.problems.add(message, node.place, path, code="BP218")
+            self.problems.raise_all()
 
 
 def _noted(place: Place, note: str) -> Place:

@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from pydantic import GetJsonSchemaHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
@@ -100,10 +100,10 @@ class Family:
         entry = self.entries().get(name)
         if entry is None:
             return None
-        loaded = entry.load()
+        loaded: Any = entry.load()
         if isinstance(loaded, type):
             return loaded
-        return _component_in(vars(loaded), name, entry.value)
+        return _component_in(cast("dict[str, Any]", vars(loaded)), name, entry.value)
 
     def _alias(self, name: str) -> type[Component] | None:
         return next((cls for cls in self.classes().values() if name in cls.aliases), None)
@@ -137,8 +137,10 @@ class Named:
         return core_schema.no_info_plain_validator_function(
             self.resolve,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value, info: value.model_dump(mode=info.mode, exclude_defaults=info.exclude_defaults)
-                | {"type": value.type},
+                lambda value, info: (
+                    value.model_dump(mode=info.mode, exclude_defaults=info.exclude_defaults)
+                    | {"type": value.type}
+                ),
                 info_arg=True,
             ),
         )
@@ -157,13 +159,14 @@ class Named:
         if isinstance(value, str):
             name, fields, place = value, {"type": value}, ()
         elif isinstance(value, dict):
-            if "type" not in value:
+            fields, place = cast("dict[str, Any]", value), ("type",)
+            if "type" not in fields:
                 raise PydanticCustomError(
                     "missing_type",
                     "this {word} has no 'type'",
                     {"word": known.word, "hint": f"name one of: {', '.join(known)}"},
                 )
-            name, fields, place = value["type"], value, ("type",)
+            name = fields["type"]
         else:
             raise PydanticCustomError(
                 "component",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bpcli.errors import ConfigError, Problem, dotted
 
@@ -38,9 +38,15 @@ def refuse_changes(before: Loaded, after: Loaded) -> None:
 def _changes(old: Any, new: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], Any, Any]]:
     if path in _FREE or old == new:
         return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = dict.fromkeys([*old, *new])
-        return [found for key in keys for found in _changes(old.get(key), new.get(key), (*path, key))]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [found for i, pair in enumerate(zip(old, new, strict=True)) for found in _changes(*pair, (*path, i))]
+    before, after = _parts(old), _parts(new)
+    if before and after and type(old) is type(new) and (isinstance(old, dict) or len(before) == len(after)):
+        keys = dict.fromkeys([*before, *after])
+        return [found for key in keys for found in _changes(before.get(key), after.get(key), (*path, key))]
     return [(path, old, new)]
+
+
+def _parts(value: Any) -> dict[str | int, Any]:
+    """What a mapping or a list consists of, by key or place."""
+    if isinstance(value, dict):
+        return cast("dict[str | int, Any]", value)
+    return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}

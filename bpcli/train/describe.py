@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bpcli.core.backend import one_blas_thread
 from bpcli.data.batches import batch_count
@@ -49,7 +49,7 @@ def summary(loaded: Loaded) -> dict[str, Any]:
 
 
 def memory(trainer: Trainer) -> int:
-    """Bytes of arrays in training: data, the Store's vectors, and the buffers of one step, measured by running it.
+    """Bytes of arrays in training: data, the Store's vectors, and one step's buffers, measured by running it.
 
     The step's gradient is computed and thrown away; no parameter changes.
     """
@@ -76,7 +76,7 @@ def _layer(built: Built, model: Model) -> dict[str, Any]:
 
 
 def _plain(shape: Shape) -> list[Any]:
-    return [_plain(part) if isinstance(part, tuple) else part for part in shape]
+    return [_plain(cast("Shape", part)) if isinstance(part, tuple) else part for part in shape]
 
 
 def _data(data: Prepared, batch_size: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib import import_module
 from typing import Any
 
 
@@ -23,13 +24,15 @@ def environment() -> dict[str, Any]:
 
 
 def _blas() -> str:
-    from threadpoolctl import threadpool_info
-
-    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    threadpoolctl: Any = import_module("threadpoolctl")
+    libraries: list[dict[str, Any]] = threadpoolctl.threadpool_info()
+    found = [library for library in libraries if library["user_api"] == "blas"]
     if not found:
         return "unknown"
     first = found[0]
-    return " ".join(str(first.get(key)) for key in ("internal_api", "version", "architecture") if first.get(key))
+    return " ".join(
+        str(first.get(key)) for key in ("internal_api", "version", "architecture") if first.get(key)
+    )
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

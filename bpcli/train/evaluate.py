@@ -27,7 +27,7 @@ Invert = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]:
-    """The loss and the config's metrics, or the usual ones for the target; ConfigError where one cannot be used."""
+    """The loss and the config's metrics, or the usual ones for the target. BuildError for a misfit."""
     from bpcli.errors import BuildError
 
     known = family("metrics")
@@ -70,7 +70,7 @@ def evaluate(
 def baseline(
     model: Model, part: Part, metrics: Sequence[Metric], ctx: Ctx, invert: Invert | None = None
 ) -> dict[str, Any]:
-    """The same metrics for the majority class or mean predictor, which knows the training part's targets only."""
+    """The same metrics for the majority class or mean predictor, made of the training targets alone."""
     loss = model.loss.for_evaluation()
     scores = Scores(metrics, model.target)
     constant = np.asarray(loss.baseline(model.target), dtype=model.store.dtype)

@@ -80,7 +80,11 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
     experiment = loaded.experiment
     with placed(loaded):
         data = prepare(
-            experiment.data, files=Files(loaded.folder), seed=experiment.seed, loss=experiment.loss, dtype="float64"
+            experiment.data,
+            files=Files(loaded.folder),
+            seed=experiment.seed,
+            loss=experiment.loss,
+            dtype="float64",
         )
         model = build(experiment, data.target, data.train.x.shape[1:], dtype=np.float64)
     if saved is not None:
@@ -88,7 +92,9 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
         model.store.s[:] = saved.model.store.s
     data = weighted(data, model.loss)
     penalties = Penalties(experiment.regularize, model.store)
-    probe = Probe(model, _batch(data, experiment.seed, experiment.data.batch_size), penalties, experiment.seed)
+    probe = Probe(
+        model, _batch(data, experiment.seed, experiment.data.batch_size), penalties, experiment.seed
+    )
     blocks = _blocks(model, layer)
     with model.backend.quiet():
         return _report(probe, blocks, _is_smooth(model, penalties), experiment.seed)
@@ -126,9 +132,7 @@ def _report(probe: Probe, blocks: list[Block], smooth: bool, seed: int) -> dict[
     scale = float(np.abs(gradient[: probe.size]).max(initial=0.0))
 
     def verdict(block: Block) -> Verdict:
-        return check(
-            probe, probe.x, gradient, block, smooth=smooth, scale=scale, count=DRAWN, rng=rng
-        )
+        return check(probe, probe.x, gradient, block, smooth=smooth, scale=scale, count=DRAWN, rng=rng)
 
     verdicts = [verdict(block) for block in blocks]
     # The input's gradient has a scale of its own: the net's is no measure for it.

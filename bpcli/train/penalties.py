@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Penalties:
-    """Global ones (`regularize`) on all weights that decay, a layer's own (l1, l2) on that layer's weights."""
+    """Global ones (`regularize`) on all weights that decay; a layer's own (l1, l2) on its weights."""
 
     def __init__(self, chosen: Sequence[Regularizer], store: Store) -> None:
         self._store = store

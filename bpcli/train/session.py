@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -40,7 +40,7 @@ class Outcome:
 
 
 @contextmanager
-def placed(loaded: Loaded) -> Iterator[None]:
+def placed(loaded: Loaded) -> Generator[None]:
     """Gives errors about the net the file, line and column of the YAML node that they are about."""
     try:
         yield
@@ -129,9 +129,7 @@ def prepared_trainer(loaded: Loaded) -> Trainer:
         model = build(experiment, data.target, data.train.x.shape[1:])
         data = weighted(data, model.loss)
         identity = {"pipeline": sha256(data.pipeline.to_json().encode()).hexdigest()}
-        return Trainer(
-            experiment, model, data, threads=threads(experiment.train.threads), identity=identity
-        )
+        return Trainer(experiment, model, data, threads=threads(experiment.train.threads), identity=identity)
 
 
 def weighted(data: Prepared, loss: Loss) -> Prepared:
@@ -198,7 +196,8 @@ def _result(trainer: Trainer, folder: RunFolder) -> tuple[dict[str, Any], dict[s
         model.store.w[:] = model.backend.asarray(arrays["w"])
         model.store.s[:] = model.backend.asarray(arrays["s"])
         metrics, epoch = meta["metrics"], meta["epoch"]
-    metrics, base = dict(metrics), {}
+    metrics = dict(metrics)
+    base: dict[str, dict[str, Any]] = {}
     invert = data.pipeline.invert_target
     with model.backend.quiet():
         for name, part in (("val", data.val), ("test", data.test)):

@@ -120,7 +120,9 @@ class Trainer:
             raise Diverged(diagnose(model, total + penalty, self.step + 1, self.epoch + 1))
         self.rate = self.experiment.schedule.rate(self.experiment.optimizer.lr, self.clock())
         store.decay(self.rate * self.experiment.optimizer.weight_decay)
-        self.experiment.optimizer.step(store.w, store.g, self.slots, self.rate, self.step + 1, ctx.child("optimizer"))
+        self.experiment.optimizer.step(
+            store.w, store.g, self.slots, self.rate, self.step + 1, ctx.child("optimizer")
+        )
         self.step += 1
         self.batch += len(window)
 
@@ -187,7 +189,9 @@ class Trainer:
         self.last_metrics = {"train": self.scores.values()}
         if self.data.val is not None:
             invert = self.data.pipeline.invert_target
-            self.last_metrics["val"] = evaluate(self.model, self.data.val, self.metrics, self.eval_ctx, invert)
+            self.last_metrics["val"] = evaluate(
+                self.model, self.data.val, self.metrics, self.eval_ctx, invert
+            )
         self.epoch += 1
         self.batch = 0
         self.scores.clear()
@@ -231,7 +235,9 @@ class Trainer:
             "metrics": self.last_metrics,
             "metrics_bytes": self.folder.metrics_length,
             "best": self.monitor.state(),
-            "callbacks": [{"type": callback.type, "memory": deepcopy(memory)} for callback, memory in self.callbacks],
+            "callbacks": [
+                {"type": callback.type, "memory": deepcopy(memory)} for callback, memory in self.callbacks
+            ],
             "layout": self.model.store.layout(),
             **self.identity,
         }

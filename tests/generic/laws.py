@@ -1,6 +1,7 @@
 """The laws that every layer obeys, as functions over one built layer.
 
-Each is an assertion about a rig: a layer built by itself, on any backend and in any precision. A law takes the layer as an argument, so that a layer that was broken on purpose can be given to it.
+Each is an assertion about a rig: a layer built by itself, on any backend and in any precision. So a layer
+that was broken on purpose can be given to it as well.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Lawless:
     """A dense layer, to be spoilt by a subclass."""
 
     def __init__(self) -> None:
-        self._layer = Dense(units=4)
+        self._layer = Dense.model_validate({"units": 4})
         self.kept: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:

@@ -72,7 +72,7 @@ def value_and_gradient(loss: Loss, y: Any, batch: Batch) -> tuple[Any, Any]:
 
 
 def numerical(loss: Loss, y: Any, batch: Batch) -> Any:
-    """dL/dy, one output after the other: the complex step where the loss is smooth, else central differences."""
+    """dL/dy, output by output: the complex step where the loss is smooth, else central differences."""
     norm = loss.weight(batch)
 
     def value(at: Any) -> Any:

@@ -113,16 +113,22 @@ def test_any_cut_of_the_rows_gives_the_same(metric: Metric, target: Target, loss
         else:
             assert all(part.shape == whole.shape for part in parts)
             # what cannot be measured in float32 outputs, the loss of a batch, is summed in another order
-            np.testing.assert_allclose(sum(parts), whole, rtol=1e-6 if metric.type == "loss" else 1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                sum(parts), whole, rtol=1e-6 if metric.type == "loss" else 1e-12, atol=1e-12
+            )
             again = metric.value(sum(parts), target)
         np.testing.assert_allclose(
-            numbers(again), numbers(metric.value(whole, target)), rtol=1e-6 if metric.type == "loss" else 1e-12
+            numbers(again),
+            numbers(metric.value(whole, target)),
+            rtol=1e-6 if metric.type == "loss" else 1e-12,
         )
 
 
 @every_case
 def test_the_value_is_plain_json(metric: Metric, target: Target, loss: Loss):
-    value = metric.value(metric.sums(prediction(outputs(target, loss, 2), truth(target), loss), target), target)
+    value = metric.value(
+        metric.sums(prediction(outputs(target, loss, 2), truth(target), loss), target), target
+    )
     assert json.loads(json.dumps(value, allow_nan=False)) == value
     assert all(isinstance(number, (int, float)) and isfinite(number) for number in numbers(value))
 

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,22 +17,22 @@ from tests.reliability import story
 
 ROOT = Path(__file__).parents[2]
 
-#: For each round: wait for its instant, try to open the run, say who got it, and hold it a while.
+#: At each line that it is sent: try to open the run, and say what came of it; hold it until the next line.
 RACER = """
-import os, sys, time
+import os, sys
 from pathlib import Path
 from bpcli.errors import LockedError
 from bpcli.runs.folder import RunFolder
 import filelock  # before the race
-runs, start, rounds = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-for number in range(rounds):
-    time.sleep(max(0.0, start + 0.1 * number - time.time()))
+for _ in sys.stdin:
     try:
-        with RunFolder.open("latest", runs, lock=True):
-            print(number, "won", os.getpid(), flush=True)
-            time.sleep(0.06)
+        with RunFolder.open("latest", Path(sys.argv[1]), lock=True):
+            print("won", os.getpid(), flush=True)
+            sys.stdin.readline()
     except LockedError as error:
-        print(number, "lost", error.exit_code, error, flush=True)
+        print("lost", error.exit_code, error, flush=True)
+        sys.stdin.readline()
+    print("ready", flush=True)
 """
 
 HOLDER = """
@@ -49,19 +48,31 @@ time.sleep(60)
 def test_one_winner(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     story.first_session(runs)
-    rounds, start = 10, time.time() + 1.5
-    command = [sys.executable, "-c", RACER, str(runs), str(start), str(rounds)]
-    racers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    lines = [line for racer in racers for line in racer.communicate(timeout=60)[0].splitlines()]
-    assert [racer.returncode for racer in racers] == [0, 0, 0]
-    assert len(lines) == 3 * rounds
-    for number in range(rounds):
-        told = [line.split(maxsplit=2)[1:] for line in lines if line.startswith(f"{number} ")]
-        winners = [rest for word, rest in told if word == "won"]
-        losers = [rest for word, rest in told if word == "lost"]
+    command = [sys.executable, "-c", RACER, str(runs)]
+    racers = [
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        for _ in range(3)
+    ]
+
+    def tell_all() -> list[str]:
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("go\n")
+        return [racer.stdout.readline().rstrip() for racer in racers if racer.stdout is not None]
+
+    for _ in range(50):
+        told = tell_all()
+        winners = [answer.removeprefix("won ") for answer in told if answer.startswith("won ")]
+        losers = [answer for answer in told if answer.startswith("lost 5 ")]
         assert len(winners) == 1 and len(losers) == 2, told
         for loser in losers:
-            assert loser.startswith("5 ") and f"process {winners[0]} is writing this run" in loser
+            assert f"process {winners[0]} is writing this run" in loser
+        assert tell_all() == ["ready"] * 3
+    for racer in racers:
+        racer.communicate(timeout=30)
+        assert racer.returncode == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX systems")

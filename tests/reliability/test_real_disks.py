@@ -88,52 +88,73 @@ def test_a_device_that_is_full() -> None:
     assert caught.value.exit_code == 4 and file.length == 0
 
 
+class Writer:
+    """A forked child that resumes and saves without a pause until it is killed; it tells of each save."""
+
+    def __init__(self, runs: Path) -> None:
+        self._told, tell = os.pipe()
+        self._child = os.fork()
+        if self._child:
+            os.close(tell)
+            return
+        try:
+
+            class Saved(list[int]):
+                def append(self, step: int) -> None:
+                    os.write(tell, b".")
+
+            while True:
+                story.second_session(runs, Saved())
+        finally:
+            os._exit(1)  # reached only by an error
+
+    def wait(self, saves: int) -> None:
+        """Returns after that many more saves."""
+        while saves:
+            told = os.read(self._told, 1)
+            assert told, "the writer ended by itself"
+            saves -= 1
+
+    def kill(self) -> None:
+        os.kill(self._child, signal.SIGKILL)
+        assert os.WIFSIGNALED(os.waitpid(self._child, 0)[1]), "the writer ended by itself"
+        os.close(self._told)
+
+
 @posix
 def test_kill_9_at_random_instants(tmp_path: Path) -> None:
-    """A forked child saves without a pause; whenever it dies, the run is whole and free."""
+    """Whenever it dies, what it had told of is there, the run is whole, and the lock is free."""
     runs = tmp_path / "runs"
     chance = random.Random(3)
     story.first_session(runs)
     newest = 3
     for _ in range(25):
-        child = os.fork()
-        if not child:
-            try:
-                while True:
-                    story.second_session(runs, [])
-            finally:
-                os._exit(1)  # reached only by an error
-        time.sleep(chance.uniform(0.0, 0.06))
-        os.kill(child, signal.SIGKILL)
-        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "the child ended by itself"
+        writer = Writer(runs)
+        saves = chance.randrange(6)
+        writer.wait(saves)
+        time.sleep(chance.uniform(0.0, 0.01))
+        writer.kill()
         with RunFolder.open("latest", runs, lock=True) as folder:
-            step = story.check(folder.path, newest)
-            newest = step
-    assert newest > 20
+            newest = story.check(folder.path, newest + saves)
 
 
 @posix
 def test_reads_during_writes_are_never_torn(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     path = story.first_session(runs)
-    child = os.fork()
-    if not child:
-        try:
-            while True:
-                story.second_session(runs, [])
-        finally:
-            os._exit(1)
+    writer = Writer(runs)
     try:
         folder = RunFolder.open(str(path), runs, lock=False)
         steps: list[int] = []
-        for _ in range(200):
-            _, meta, which, warnings = folder.load_newest()
-            assert which in ("last", "best") and warnings == []
+        for number in range(200):
+            arrays, meta, _, warnings = folder.load_newest()
+            assert warnings == [] and int(arrays["t"]) == meta["step"]
             steps.append(meta["step"])
             assert RunFolder.open("latest", runs, lock=False).info["n"] == 1
             lines = [entry["step"] for entry in folder.read_metrics() if entry["step"] != 99]
             assert lines == list(range(1, len(lines) + 1))
-        assert len(set(steps)) > 3, "the writer did nothing meanwhile"
+            if number % 50 == 0:
+                writer.wait(1)
+        assert steps == sorted(steps) and len(set(steps)) > 3
     finally:
-        os.kill(child, signal.SIGKILL)
-        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "the writer ended by itself"
+        writer.kill()

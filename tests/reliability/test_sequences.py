@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 from pathlib import Path
 
@@ -54,3 +55,23 @@ def test_a_damaged_one_never_pushes_a_good_one_out(tmp_path: Path, which: str) -
             story.second_session(runs, saved)
         folder = RunFolder.open(str(path), runs, lock=False)
         assert folder.load_newest()[1]["step"] >= saved[-1]
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_a_disk_that_stores_something_else(tmp_path: Path, best: bool) -> None:
+    """What is read back decides, before anything old is touched."""
+
+    class Liar(FaultyOs):
+        def write(self, descriptor: int, data: bytes) -> int:
+            return os.write(descriptor, bytes(len(data)))
+
+    path = story.first_session(tmp_path)
+    before = {file: file.read_bytes() for file in (path / "checkpoints").iterdir()}
+    with RunFolder.open("latest", tmp_path, lock=True) as folder:
+        folder.load_newest()
+        with (
+            broken(Liar()),
+            pytest.raises(WriteError, match="read back.* the checkpoint of step 3 is intact"),
+        ):
+            folder.save(story.state(4), {"step": 4}, best=best)
+    assert before == {file: file.read_bytes() for file in (path / "checkpoints").iterdir()}

@@ -22,7 +22,11 @@ class FakeTrainer:
 
 
 def run(
-    stop: EarlyStop, values: list[Any], label: str = "loss", memory: dict[str, Any] | None = None, start: int = 0
+    stop: EarlyStop,
+    values: list[Any],
+    label: str = "loss",
+    memory: dict[str, Any] | None = None,
+    start: int = 0,
 ) -> tuple[int, dict[str, Any]]:
     """(epochs trained, memory) where epoch i reports values[i]; the memory goes through JSON each epoch."""
     trainer: Any = FakeTrainer()
@@ -101,7 +105,7 @@ def test_a_metric_that_is_not_there_is_refused_before_training():
 
 
 def test_a_metric_that_is_not_there_is_refused_at_the_end_of_an_epoch():
-    with pytest.raises(ConfigError, match="no metric 'val.accuracy'"):
+    with pytest.raises(ConfigError, match=r"no metric 'val\.accuracy'"):
         run(EarlyStop(monitor="val.accuracy"), [1.0])
 
 

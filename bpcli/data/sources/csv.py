@@ -37,7 +37,7 @@ def _tab(text: object) -> object:
 
 
 class Csv(Source):
-    """Reads rows from delimited text (RFC 4180), gz excepted.
+    """Reads rows from delimited text (RFC 4180), not compressed.
 
     A column all of whose cells are numbers or missing is a number column, any other one is text. A number
     is decimal: `nan`, `inf`, `1_000`, `0x1f` and non-ASCII digits are not, so that nothing is trained on

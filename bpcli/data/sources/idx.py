@@ -53,9 +53,8 @@ class Idx(Source):
                 hint="these look like labels; images are (n, h, w)" if images.ndim == 1 else None,
             )
         targets: list[Column] = []
-        beside = self.labels or _beside(self.images)
         try:
-            labels_path = files.find(beside)
+            labels_path = files.find(self.labels or _beside(self.images))
         except DataError:
             if target or self.labels is not None:
                 raise
