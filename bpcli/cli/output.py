@@ -124,7 +124,3 @@ def red(text: str, stream: Any) -> str:
 
 def bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[0m" if coloured(sys.stdout) else text
-
-
-def dim(text: str) -> str:
-    return f"\x1b[2m{text}\x1b[0m" if coloured(sys.stdout) else text

@@ -94,6 +94,7 @@ def _miss(wanted: str, found: list[tuple[str, str]], configs: list[str]) -> Exce
 
 def _print(family_name: str, name: str, json: bool) -> None:
     from bpcli.cli import output
+    from bpcli.cli.text import indented
     from bpcli.spec.docs import manual
     from bpcli.spec.registry import family
 
@@ -113,7 +114,7 @@ def _print(family_name: str, name: str, json: bool) -> None:
         )  # fmt: skip
         return
     lines = [output.bold(f"{page.type}") + f" ({family(family_name).word})", ""]
-    lines += [f"  {line}".rstrip() for line in page.docstring.splitlines()]
+    lines += indented(page.docstring, output.width())
     if fields:
         lines += ["", *_fields(fields)]
     if page.aliases:

@@ -95,3 +95,19 @@ def definitions(items: Sequence[tuple[str, str]], width: int | None) -> list[str
         lines.append(f"{name.ljust(indent)}{first}".rstrip())
         lines += [" " * indent + line for line in rest]
     return lines
+
+
+def indented(text: str, width: int | None) -> list[str]:
+    """The lines of a text, two spaces in; those wider than the width, if there is one, are wrapped."""
+    import textwrap
+
+    lines: list[str] = []
+    for line in text.splitlines():
+        margin = " " * (2 + len(line) - len(line.lstrip()))
+        if width is None or len(line) + 2 < width:
+            lines.append(f"  {line}".rstrip())
+        else:
+            lines += textwrap.wrap(
+                line.strip(), max(width - 1, 30), initial_indent=margin, subsequent_indent=margin
+            )
+    return lines

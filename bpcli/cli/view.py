@@ -109,6 +109,9 @@ class Lines(View):
         self._began = self._epoch_began = time.monotonic()
         self._epochs: int | None = None
 
+    def say(self, text: str) -> None:
+        output.say(text)
+
     def start(self, event: Event) -> None:
         came_from = event["resumed_from"]
         if came_from is None:
@@ -127,7 +130,7 @@ class Lines(View):
     def epoch(self, event: Event) -> None:
         now = time.monotonic()
         seconds, self._epoch_began = now - self._epoch_began, now
-        output.say(self.fitted(event, duration(seconds)))
+        self.say(self.fitted(event, duration(seconds)))
 
     def fitted(self, event: Event, took: str) -> str:
         """The line of an epoch; in a log it may be as long as it likes."""

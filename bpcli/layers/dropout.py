@@ -38,9 +38,13 @@ class Dropout(Layer):
             ctx.saved = None
             return x
         xp = ctx.xp
-        drawn = ctx.shared.backend.asarray(ctx.rng("mask").random(x.shape, dtype=np.float32))
-        m = xp.greater_equal(drawn, self.rate, out=ctx.buf("m", x.shape, x.dtype))
-        m *= 1.0 / (1.0 - self.rate)
+        keep = 1.0 - self.rate
+        drawn = ctx.host("drawn", x.shape, np.float32)
+        ctx.rng("mask").random(dtype=np.float32, out=drawn)
+        drawn += np.float32(keep)  # floor makes it 1 with probability `keep`, in one pass without a cast
+        np.floor(drawn, out=drawn)
+        m = ctx.buf("m", x.shape, x.dtype)
+        xp.multiply(ctx.shared.backend.asarray(drawn), m.dtype.type(1.0 / keep), out=m)
         ctx.saved = m
         return xp.multiply(x, m, out=ctx.buf("y", x.shape, x.dtype))
 

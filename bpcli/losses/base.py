@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import NonNegativeFloat
 
 from bpcli.core.cplx import accumulator
-from bpcli.errors import ConfigError
+from bpcli.errors import BuildError
 from bpcli.spec.base import Component
 
 if TYPE_CHECKING:
@@ -94,14 +94,14 @@ def class_weights(option: ClassWeight, y: Any, target: Target) -> Any:
     if option is None:
         return None
     if target.kind != "classes":
-        raise ConfigError("class_weight needs a target of classes", path="loss.class_weight")
+        raise BuildError("class_weight needs a target of classes", ("loss", "class_weight"))
     if option == "balanced":
         table = [target.rows / (len(target.counts) * max(count, 1)) for count in target.counts]
     else:
         if unknown := sorted(set(option) - set(target.labels)):
-            raise ConfigError(
+            raise BuildError(
                 f"class_weight names a label that does not occur: {', '.join(unknown)}",
-                path="loss.class_weight",
+                ("loss", "class_weight"),
                 hint=f"the labels are {', '.join(target.labels)}",
             )
         table = [option.get(label, 1.0) for label in target.labels]

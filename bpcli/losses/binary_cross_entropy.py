@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat
 from bpcli.core.cplx import absolute, real
 from bpcli.core.ctx import Ctx
 from bpcli.data.records import Target
-from bpcli.errors import ConfigError
+from bpcli.errors import BuildError
 from bpcli.losses._columns import row_mean
 from bpcli.losses.base import ClassWeight, Loss, class_weights, column_means
 from bpcli.spec.base import Example
@@ -52,9 +52,9 @@ class BinaryCrossEntropy(Loss):
 
     def units(self, target: Target) -> int:
         if target.kind == "classes" and target.width != 2:
-            raise ConfigError(
+            raise BuildError(
                 f"binary_cross_entropy needs two classes, but {', '.join(target.columns)} has {target.width}",
-                path="loss",
+                ("loss",),
                 hint="use cross_entropy",
             )
         return 1 if target.kind == "classes" else target.width

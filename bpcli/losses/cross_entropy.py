@@ -8,7 +8,7 @@ from pydantic import Field
 from bpcli.core.cplx import real
 from bpcli.core.ctx import Ctx
 from bpcli.data.records import Batch, Target
-from bpcli.errors import ConfigError
+from bpcli.errors import BuildError
 from bpcli.losses.base import ClassWeight, Loss, class_weights, column_means
 from bpcli.spec.base import Example
 
@@ -36,9 +36,9 @@ class CrossEntropy(Loss):
 
     def units(self, target: Target) -> int:
         if target.width < 2:
-            raise ConfigError(
+            raise BuildError(
                 f"cross_entropy chooses between classes, and {', '.join(target.columns)} has only one",
-                path="loss",
+                ("loss",),
                 hint="use mse or binary_cross_entropy, or check the target column",
             )
         return target.width

@@ -146,7 +146,7 @@ class RunFolder:
 
     def has(self, which: Which) -> bool:
         """Whether there is such a checkpoint, valid or not."""
-        return self._checkpoints.path(which).exists()
+        return os.path.lexists(self._checkpoints.path(which))
 
     # Numbers and words
 

@@ -51,7 +51,7 @@ class Schedule(Component):
     warmup: Annotated[NonNegativeFloat, BeforeValidator(_share)] = 0.0
 
     def rate(self, lr: float, clock: Clock) -> float:
-        """The learning rate of this step. ConfigError where the schedule does not fit lr."""
+        """The learning rate of this step. BuildError where the schedule does not fit lr."""
         steps = self.warmup_steps(clock)
         if clock.step < steps:
             return lr * (clock.step + 1) / steps

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat
 
-from bpcli.errors import ConfigError
+from bpcli.errors import BuildError
 from bpcli.schedules.base import Clock, Schedule
 from bpcli.spec.base import Example
 
@@ -26,9 +26,9 @@ class Cosine(Schedule):
 
     def factor(self, clock: Clock, lr: float) -> float:
         if self.min_lr > lr:
-            raise ConfigError(
+            raise BuildError(
                 f"the cosine's min_lr ({self.min_lr:g}) is above the optimizer's lr ({lr:g})",
-                path="schedule.min_lr",
+                ("schedule", "min_lr"),
                 hint="lower min_lr, or raise optimizer.lr",
             )
         floor = self.min_lr / lr

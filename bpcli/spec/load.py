@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bpcli.errors import ConfigError, Problem
 from bpcli.files import find_config
 from bpcli.spec.merge import extended
-from bpcli.spec.nodes import MAX_DEPTH, Node, Place, Places, Problems
+from bpcli.spec.nodes import MAX_DEPTH, MAX_VALUES, Node, Place, Places, Problems
 from bpcli.spec.overrides import override, set_option
 from bpcli.spec.reader import parse, read_config
 from bpcli.spec.references import References
@@ -113,8 +113,9 @@ def _finish(
     assert isinstance(root.value, dict)
     if "name" not in root.value:
         root.value["name"] = Node(_default_name(file), root.place)
-    if _depth(root) > MAX_DEPTH:
-        problems.add(f"lists and mappings are nested more than {MAX_DEPTH} deep", root.place)
+    depth, values = _size(root)
+    if depth > MAX_DEPTH or values > 2 * MAX_VALUES:  # overrides and references may have added to the file
+        problems.add("the config is too large, or nested too deep", root.place)
         problems.raise_all()
     tree: dict[str, Any] = root.plain()
     places = Places(root)
@@ -147,8 +148,11 @@ def _default_name(file: Path | None) -> str:
     return stem or "experiment"
 
 
-def _depth(node: Node) -> int:
-    return 1 + max(map(_depth, node.children()), default=0) if isinstance(node.value, (dict, list)) else 0
+def _size(node: Node) -> tuple[int, int]:
+    """(levels of lists and mappings, number of values)."""
+    inner = [_size(child) for child in node.children()]
+    levels = 1 + max((depth for depth, _ in inner), default=0) if isinstance(node.value, (dict, list)) else 0
+    return levels, 1 + sum(values for _, values in inner)
 
 
 __all__ = ["Loaded", "Places", "load", "load_mapping", "load_resolved", "to_yaml"]

@@ -14,6 +14,8 @@ Path = tuple[str | int, ...]
 
 #: Levels of lists and mappings; beyond it, what is read is an attack or an accident.
 MAX_DEPTH = 64
+#: Values that a config may hold, all lists and mappings counted in.
+MAX_VALUES = 20_000
 #: Problems of one file that are reported; a file with more is not a config.
 MAX_PROBLEMS = 100
 

@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from bpcli.errors import ConfigError, Problem
-from bpcli.spec.nodes import MAX_DEPTH, Node, Path, Place, Problems
+from bpcli.spec.nodes import MAX_DEPTH, MAX_VALUES, Node, Path, Place, Problems
 from bpcli.spec.scalars import clip, plain_scalar, show
 from bpcli.spec.syntax import sentence
 
@@ -90,6 +90,7 @@ class _Reader:
         self.text, self.file, self.problems, self.note = text, file, problems, note
         self.stack: list[_Open] = []
         self.root: Node | None = None
+        self.values = 0
 
     def read(self) -> Node | None:
         # Here, and not above: `import bpcli.spec.load` need not pay for yaml.
@@ -228,6 +229,10 @@ class _Reader:
 
     def close(self, node: Node) -> None:
         """Puts a finished node into what is around it."""
+        self.values += 1
+        if self.values > MAX_VALUES:
+            message = f"the file holds more than {MAX_VALUES:,} values, too many for a config"
+            self.fail(message, node.place.line or 1, node.place.column or 1, None)
         if not self.stack:
             self.root = node
             return
@@ -254,7 +259,9 @@ class _Reader:
             top.drop = top.node.partial = True
         elif not isinstance(value, str):
             word = "an empty key" if value is None else show(value)
-            self.refuse(f"{word} cannot be a key: keys are text", node.place, hint="put a name in quotes")
+            simple = not isinstance(value, (dict, list)) and value is not None
+            hint = f'write "{show(value)}"' if simple else None
+            self.refuse(f"{word} cannot be a key: keys are text", node.place, hint=hint)
             top.drop = True
         elif isinstance(inside, dict) and value in inside:
             first = inside[value].key

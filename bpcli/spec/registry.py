@@ -46,16 +46,22 @@ class Family:
         self.name = name
         self.package, self.word = FAMILIES[name]
         self._loaded: dict[str, type[Component]] = {}
+        self._own_names: list[str] | None = None
+        self._entries: dict[str, EntryPoint] | None = None
 
     def own_names(self) -> list[str]:
         """The names that this package brings: its files, base.py and private ones excepted."""
-        path = importlib.import_module(self.package).__path__
-        return sorted(
-            m.name for m in pkgutil.iter_modules(path) if m.name != "base" and not m.name.startswith("_")
-        )
+        if self._own_names is None:
+            path = importlib.import_module(self.package).__path__
+            self._own_names = sorted(
+                m.name for m in pkgutil.iter_modules(path) if m.name != "base" and not m.name.startswith("_")
+            )
+        return self._own_names
 
     def entries(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=f"bpcli.{self.name}")}
+        if self._entries is None:  # reading what is installed takes milliseconds
+            self._entries = {entry.name: entry for entry in entry_points(group=f"bpcli.{self.name}")}
+        return self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self.own_names(), *self.entries()}))

@@ -75,7 +75,7 @@ def article(word: str) -> str:
 
 
 def _number(option: Option, noun: str) -> str:
-    gt, ge, lt, le = (option.limit(name) for name in ("gt", "ge", "lt", "le"))
+    gt, ge, lt, le = (_bound(option.limit(name)) for name in ("gt", "ge", "lt", "le"))
     low, high = gt if gt is not None else ge, lt if lt is not None else le
     if low is None and high is None:
         return f"a {noun}"
@@ -94,6 +94,11 @@ def _number(option: Option, noun: str) -> str:
     start = f"above {gt} and" if gt is not None else f"of at least {ge} and"
     end = f"below {lt}" if lt is not None else f"at most {le}"
     return f"a {noun} from {ge} to {le}" if gt is None and lt is None else f"a {noun} {start} {end}"
+
+
+def _bound(value: Any) -> Any:
+    """A limit as it is written: 1 rather than 1.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _text(option: Option) -> str:

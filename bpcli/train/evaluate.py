@@ -28,7 +28,8 @@ Invert = Callable[[NDArray[Any]], NDArray[Any]]
 
 def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]:
     """The loss and the config's metrics, or the usual ones for the target. BuildError for a misfit."""
-    from bpcli.errors import BuildError
+    from bpcli.errors import BuildError, ConfigError
+    from bpcli.train.model import default_loss
 
     known = family("metrics")
     chosen: list[Any] = [known["loss"].model_validate({})]
@@ -42,6 +43,11 @@ def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]
                 ("metrics", index),
                 f"it takes {' or '.join(kind.replace('_', ' ') for kind in metric.targets)}",
             )
+        try:
+            metric.check(target, experiment.loss or default_loss(target))
+        except ConfigError as error:
+            found = error.problems[0]
+            raise BuildError(found.message, ("metrics", index), found.hint) from None
         if metric.label() not in {other.label() for other in chosen}:
             chosen.append(metric)
     return tuple(chosen)

@@ -80,7 +80,7 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
             "choose a loss for this target, or set data.task",
         )
     units = loss.units(target)
-    net = with_head(experiment.model.expand(), shape, units)
+    net = with_head(experiment.model.expand(), shape, units, loss.head_activation)
     plan = Plan()
     decl = Decl(plan, (), ("model",))
     output = net.build(shape, decl)
@@ -90,14 +90,15 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
     return Model(net, loss, target, shape, output, store, store.view(store.w, store.s), store.view(store.g))
 
 
-def with_head(net: Layer, shape: Shape, units: int) -> Layer:
+def with_head(net: Layer, shape: Shape, units: int, activation: str = "linear") -> Layer:
     """With `head: auto`, the net and an output layer of that width; else the net as it is."""
     if getattr(net, "head", "none") != "auto":
         return net
     layers: list[Any] = [layer for _, layer in net.children()]
     if len(net.build(shape, Decl(Plan(), (), ("model",)))) > 1:
         layers.append("flatten")
-    layers.append({"type": "dense", "units": units, "name": "head"})
+    head: dict[str, Any] = {"type": "dense", "units": units, "name": "head"}
+    layers.append(head if activation == "linear" else head | {"activation": activation})
     return net.replace(layers=layers, head="none")
 
 

@@ -54,6 +54,8 @@ class Monitor:
             return False
         part, label = self.name.split(".", 1)
         value = metrics[part].get(label)
+        if isinstance(value, (list, tuple, dict)):
+            raise BuildError(f"{self.name} is a table, not a number", ("checkpoint", "monitor"))
         if not isinstance(value, (int, float)) or not isfinite(value):
             return False
         if self._best is not None and (value <= self._best if self._higher else value >= self._best):

@@ -128,7 +128,8 @@ class Saved:
         else:
             for number, row in zip(numbers.tolist(), predicted.tolist(), strict=True):
                 label = target.labels[max(range(len(row)), key=row.__getitem__)]
-                chances = dict(zip(target.labels, row, strict=True)) if self.model.loss.takes_logits else None
+                sure = self.model.loss.gives_probabilities
+                chances = dict(zip(target.labels, row, strict=True)) if sure else None
                 yield {"row": number, "prediction": label, "probabilities": chances}
 
     def _file(self, path: str | Path, *, target: bool) -> Part:

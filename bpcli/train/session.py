@@ -100,6 +100,8 @@ def resume(
             trainer.restore(arrays, meta)
             if trouble := folder.truncate_metrics(meta["metrics_bytes"]):
                 warnings = [*warnings, trouble]
+            if which != "last":  # a run with nothing left to do would otherwise end with an older one
+                folder.save(arrays, meta, best=False)
         else:
             which, warnings = "the beginning", ["the run has no checkpoint yet, so it starts anew"]
             folder.truncate_metrics(0)

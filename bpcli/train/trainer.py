@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bpcli.callbacks.base import StopTraining
+from bpcli.callbacks.base import Callback, StopTraining
 from bpcli.core.ctx import Ctx, Pass
 from bpcli.core.rows import Pool
 from bpcli.data.batches import batch_count, batches, order
 from bpcli.data.records import Batch
-from bpcli.errors import Diverged, Stopped
+from bpcli.errors import BuildError, ConfigError, Diverged, Stopped
 from bpcli.metrics._prediction import Prediction
 from bpcli.schedules.base import Clock
 from bpcli.train.clip import clip
@@ -59,22 +57,20 @@ class Trainer:
         self.ctx = Ctx(shared)
         self.ctx.child("net").need_dx = False
         self.eval_ctx = Ctx(Pass(model.backend, pool=shared.pool))
-        self.slots = {name: np.zeros_like(model.store.w) for name in experiment.optimizer.slot_names()}
+        zeros = model.backend.xp.zeros_like
+        self.slots = {name: zeros(model.store.w) for name in experiment.optimizer.slot_names()}
         experiment.optimizer.prepare(self.slots)
         self.metrics = chosen_metrics(experiment, model.target)
         self.scores = Scores([metric for metric in self.metrics if not metric.whole], model.target)
         self.penalties = Penalties(experiment.regularize, model.store)
         self.monitor = Monitor(experiment.checkpoint, self.metrics, has_val=data.val is not None)
-        extra = (experiment.early_stop,) if experiment.early_stop else ()
-        self.callbacks = [(callback, callback.memory()) for callback in (*experiment.callbacks, *extra)]
-        self.callbacks.sort(key=lambda pair: ("write", "edit", "read").index(pair[0].priority))
-        for callback, _ in self.callbacks:
-            callback.check(self.monitor.names)
+        self.callbacks = _callbacks(experiment, self.monitor.names)
         self.epoch = 0  # epochs completed
         self.batch = 0  # batches of the epoch in progress that are done
         self.step = 0  # updates done
         self.last_metrics: dict[str, dict[str, Any]] = {}
-        self.rate = self.gradient_norm = 0.0
+        self.gradient_norm = 0.0
+        self.rate = experiment.schedule.rate(experiment.optimizer.lr, self.clock())
 
     # --- the loop -----------------------------------------------------------------------------------
 
@@ -186,6 +182,7 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         """The epoch's metrics, what callbacks make of them, and the checkpoint."""
+        self._refuse_infinite()
         self.last_metrics = {"train": self.scores.values()}
         if self.data.val is not None:
             invert = self.data.pipeline.invert_target
@@ -203,7 +200,6 @@ class Trainer:
             {"epoch": self.epoch, "step": self.step, "seconds": round(time.monotonic() - self._started, 3)}
         )
         best = self.monitor.observe(self.last_metrics, self.epoch)
-        self._refuse_infinite()
         self.saver.keep(self.state(), best=best)
         self.listener(line | {"rate": self.rate, "gradient_norm": self.gradient_norm})
 
@@ -219,7 +215,8 @@ class Trainer:
         self.saver.write(self.state())
 
     def _refuse_infinite(self) -> None:
-        if not isfinite(float(self.model.store.w.sum())):
+        store = self.model.store
+        if not isfinite(float(store.w.sum()) + float(store.s.sum())):
             raise Diverged(diagnose(self.model, self.scores.value("loss"), self.step, self.epoch + 1))
 
     def state(self) -> tuple[dict[str, Any], Meta]:
@@ -258,3 +255,19 @@ class Trainer:
         for (callback, memory), saved in zip(self.callbacks, meta["callbacks"], strict=False):
             if saved["type"] == callback.type:
                 memory.update(saved["memory"])
+
+
+def _callbacks(experiment: Experiment, names: Sequence[str]) -> list[tuple[Callback, Meta]]:
+    """Each callback with its memory, writers before editors before readers. BuildError at its YAML."""
+    placed: list[tuple[Callback, tuple[str | int, ...]]] = [
+        (callback, ("callbacks", index)) for index, callback in enumerate(experiment.callbacks)
+    ]
+    if experiment.early_stop:
+        placed.append((experiment.early_stop, ("early_stop",)))
+    for callback, where in placed:
+        try:
+            callback.check(names)
+        except ConfigError as error:
+            raise BuildError(error.problems[0].message, where, error.problems[0].hint) from None
+    placed.sort(key=lambda pair: ("write", "edit", "read").index(pair[0].priority))
+    return [(callback, callback.memory()) for callback, _ in placed]

@@ -15,6 +15,7 @@ from bpcli.losses.base import Loss
 from bpcli.losses.mse import Mse
 from bpcli.metrics._prediction import Prediction
 from bpcli.spec.registry import family
+from tests.generic.namespace import RestrictedBackend
 
 N = 7
 TARGETS = {
@@ -99,10 +100,11 @@ def error(loss: Loss, y: Any, batch: Batch) -> float:
 
 
 def test_every_loss_has_examples_and_a_case_for_every_kind_it_declares():
+    cases: list[Any] = [case.values for case in CASES]
     for loss in instances():
         assert loss.targets, loss.type
         for kind in loss.targets:
-            assert any(p.values[0] == loss and p.values[1].kind == kind for p in CASES), (loss.type, kind)
+            assert any(one == loss and target.kind == kind for one, target in cases), (loss.type, kind)
     assert {loss.type for loss in instances()} == set(family("losses"))
 
 
@@ -123,6 +125,17 @@ def test_a_gradient_that_is_wrong_by_a_thousandth_is_caught():
 
     y, t = draw(Mse(), TARGETS["3 values"])
     assert error(Broken(), y, Batch(y, t)) > 1e-4
+
+
+@every_case
+def test_it_computes_with_what_numpy_and_cupy_both_have(loss: Loss, target: Target):
+    y, t = draw(loss, target)
+    value, dy = value_and_gradient(loss, y, Batch(y, t))
+    ctx = Ctx(Pass(RestrictedBackend()))
+    again, d = loss(y, Batch(y, t), loss.weight(Batch(y, t)), ctx)
+    assert again == value
+    np.testing.assert_array_equal(d, dy)
+    np.testing.assert_array_equal(loss.predict(y, ctx.xp), loss.predict(y, np))
 
 
 @every_case

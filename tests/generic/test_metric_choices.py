@@ -132,6 +132,7 @@ def test_roc_auc_counts_ties_half_and_does_not_saturate():
 
 def test_perplexity_of_a_uniform_guess_is_the_number_of_classes():
     assert score(Perplexity(), THREE, np.zeros((4, 3)), [0, 1, 2, 0]) == pytest.approx(3)
+    assert score(Perplexity(), THREE, one_hot([0], 3), [1]) == pytest.approx(np.exp(10) + 2, rel=1e-6)
     assert np.isfinite(score(Perplexity(), THREE, one_hot([0] * 4, 3) * 100, [0, 1, 2, 0]))
 
 

@@ -13,6 +13,7 @@ from bpcli.core.backend import backend
 from bpcli.core.ctx import Ctx, Pass
 from bpcli.optimizers.base import Optimizer
 from bpcli.spec.registry import family
+from tests.generic.namespace import RestrictedBackend
 
 CASES = [
     pytest.param(cls.model_validate(example.fields), id=f"{name} {dict(example.fields)}")
@@ -111,6 +112,13 @@ def test_steps_are_deterministic_and_scratch_carries_nothing(optimizer: Optimize
     first = descend(optimizer, parabola, start, 0.1, 30)
     again = descend(optimizer, parabola, start, 0.1, 30, Poisoned(Pass(backend())))
     np.testing.assert_array_equal(first, again)
+
+
+@every_case
+def test_it_computes_with_what_numpy_and_cupy_both_have(optimizer: Optimizer):
+    start = np.array([4.0, 3.0, -3.0])
+    again = descend(optimizer, parabola, start, 0.1, 10, Ctx(Pass(RestrictedBackend())))
+    np.testing.assert_array_equal(again, descend(optimizer, parabola, start, 0.1, 10))
 
 
 @every_case

@@ -12,6 +12,7 @@ from bpcli.core.ctx import Ctx, Pass
 from bpcli.regularizers.base import Regularizer
 from bpcli.regularizers.l2 import L2
 from bpcli.spec.registry import family
+from tests.generic.namespace import RestrictedBackend
 
 CASES = [
     pytest.param(cls.model_validate(example.fields), id=f"{name} {dict(example.fields)}")
@@ -97,6 +98,15 @@ def test_slices_add_up_to_the_whole(penalty: Regularizer):
     parts = [penalty.penalty(part, workspace()) for part in (w[:4], w[4:])]
     assert sum(part for part, _ in parts) == pytest.approx(value, rel=1e-13)
     np.testing.assert_allclose(np.concatenate([part for _, part in parts]), g, rtol=1e-13)
+
+
+@every_case
+def test_it_computes_with_what_numpy_and_cupy_both_have(penalty: Regularizer):
+    w = weights()
+    value, g = penalty.penalty(w, Ctx(Pass(RestrictedBackend())))
+    expected, dw = penalty.penalty(w, workspace())
+    assert value == expected
+    np.testing.assert_array_equal(g, dw)
 
 
 @every_case

@@ -46,6 +46,15 @@ def test_a_coin_costs_log_two():
     assert rows(BinaryCrossEntropy(from_logits=False), [[0.5]], [1]) == ([pytest.approx(log(2))], [[-2.0]])
 
 
+@pytest.mark.parametrize("p", [-0.5, 0.0, 1.0, 1.5])
+@pytest.mark.parametrize("label", [0, 1])
+def test_beyond_0_and_1_the_cross_entropy_of_probabilities_goes_on_along_its_tangent(p: float, label: int):
+    loss = BinaryCrossEntropy(from_logits=False)
+    losses, dy = loss.rows(np.array([[p + 1e-30j]]), np.array([label]), Ctx(Pass(backend())))
+    assert losses[0].imag / 1e-30 == pytest.approx(dy[0, 0].real, rel=1e-12)
+    assert losses[0].real > -1e-15 or not 0 <= p <= 1
+
+
 def test_hinge_by_hand():
     assert rows(Hinge(), [[0.5], [0.5], [3.0]], [1, 0, 1]) == ([0.5, 1.5, 0.0], [[-1.0], [1.0], [0.0]])
     losses, dy = rows(Hinge(), [[1.0, 0.5, 2.0], [5.0, 0.0, 1.0]], [0, 0])

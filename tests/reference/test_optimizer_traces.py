@@ -57,7 +57,8 @@ def test_centered_rmsprop():
 
 
 def test_centered_rmsprop_under_a_constant_gradient_stays_finite():
-    path = trace(Rmsprop(centered=True, rho=0.5), [0.1] * 200, rate=1e-12)
+    """Its variance is zero, and in float64 the difference of its two moments is often just below."""
+    path = trace(Rmsprop(centered=True, rho=0.5), [0.7] * 200, rate=1e-12)
     assert np.isfinite(path).all()
 
 

@@ -1,6 +1,6 @@
 """kill -9 at random instants of a 20-epoch run, then resume: no byte differs, on one thread or on two.
 
-The everyday tier; `python -m tests.reliability` runs the full one. It is a process of its own, since it forks.
+The everyday tier; `python -m tests.reliability` runs the full one. A process of its own, since it forks.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def test_a_disk_that_stores_something_else(tmp_path: Path, best: bool) -> None:
         folder.load_newest()
         with (
             broken(Liar()),
-            pytest.raises(WriteError, match="read back.* the checkpoint of step 3 is intact"),
+            pytest.raises(WriteError, match=r"read back.* the checkpoint of step 3 is intact"),
         ):
             folder.save(story.state(4), {"step": 4}, best=best)
     assert before == {file: file.read_bytes() for file in (path / "checkpoints").iterdir()}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bpcli.errors import BuildError, ConfigError, UsageError
-from bpcli.spec.load import load, load_mapping
+from bpcli.files import shipped_configs
+from bpcli.spec.load import load, load_mapping, load_resolved, to_yaml
 from tests.spec.conftest import BASE, loaded, problems
 
 
@@ -188,3 +189,17 @@ def test_a_mapping_that_contains_itself(tmp_path: Path) -> None:
     cyclic.append(cyclic)
     with pytest.raises(ConfigError, match="nested more than 64 deep"):
         load_mapping({**MAPPING, "metrics": cyclic}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_shipped_configs_load_and_read_back(name: str, tmp_path: Path) -> None:
+    found = load(name)
+    assert found.experiment.name == found.tree["name"]
+    (tmp_path / "resolved.yaml").write_text(to_yaml(found.experiment), encoding="utf-8")
+    assert load_resolved(tmp_path / "resolved.yaml", folder=found.folder).experiment == found.experiment
+
+
+def test_a_file_of_too_many_values(config) -> None:
+    assert problems(config(text="a: [" + "1, " * 30_000 + "]")) == [
+        "x.yaml:1:60002: the file holds more than 20,000 values, too many for a config"
+    ]

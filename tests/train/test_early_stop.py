@@ -31,18 +31,18 @@ def run(
     """(epochs trained, memory) where epoch i reports values[i]; the memory goes through JSON each epoch."""
     trainer: Any = FakeTrainer()
     trainer.epoch = start
-    memory = memory or stop.memory()
+    now: dict[str, Any] = memory or stop.memory()
     for value in values:
         try:
-            stop.before_epoch(trainer, memory)
+            stop.before_epoch(trainer, now)
         except StopTraining as reason:
             assert str(reason) == "early_stopped"
             break
         trainer.epoch += 1
         trainer.last_metrics = {"train": {"loss": 0.0}, "val": {label: value, "table": [[1, 2]]}}
-        stop.after_epoch(trainer, memory)
-        memory = json.loads(json.dumps(memory, allow_nan=False))
-    return trainer.epoch, memory
+        stop.after_epoch(trainer, now)
+        now = json.loads(json.dumps(now, allow_nan=False))
+    return trainer.epoch, now
 
 
 def test_stops_after_so_many_epochs_without_an_improvement():
@@ -61,6 +61,9 @@ def test_a_gain_of_exactly_min_delta_is_not_enough():
     assert run(stop, [3.0, 2.5, 0.0])[0] == 2
     assert run(stop, [3.0, 2.25, 1.0])[0] == 3
     assert run(stop, [3.0, 2.75, 0.0])[1]["best"] == 3.0
+    upwards = EarlyStop(patience=1, min_delta=0.5, mode="max")
+    assert run(upwards, [1.0, 1.5, 9.0])[0] == 2
+    assert run(upwards, [1.0, 1.75, 2.0])[0] == 3
 
 
 def test_the_direction_comes_from_the_metric_or_from_mode():

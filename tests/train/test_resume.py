@@ -58,7 +58,7 @@ def tree(optimizer: str, schedule: str, accumulate: int) -> h.Tree:
 def check_every_step(
     folder: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, schedule: str, accumulate: int
 ) -> None:
-    """A chain of runs of one step each: every state on the way is the uninterrupted run's, and the end too."""
+    """A chain of runs of one step each: every state on the way is the uninterrupted run's, and so the end."""
     whole = tree(optimizer, schedule, accumulate)
     expected = h.train(folder, whole)
     with monkeypatch.context() as patched:
