@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"evaluate", "load", "train"}:
+    if name == "train":  # also the name of a package, which stands in its place once imported: see there
+        from importlib import import_module
+
+        return import_module("bpcli.train")
+    if name in {"evaluate", "load"}:
         from bpcli.train import api
 
         return getattr(api, name)

@@ -13,6 +13,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # depend on the machine's cores; saying so here also keeps it from setting memory aside for the others.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # Pydantic would look through all installed packages for plugins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from bpcli.cli.run import run
 
     return run(list(sys.argv[1:] if argv is None else argv))

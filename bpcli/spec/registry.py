@@ -12,14 +12,16 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import GetJsonSchemaHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from bpcli.errors import closest
 from bpcli.spec.base import Component
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 #: Family -> its package and the word for one member of it.
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -60,6 +62,8 @@ class Family:
 
     def entries(self) -> dict[str, EntryPoint]:
         if self._entries is None:  # reading what is installed takes milliseconds
+            from importlib.metadata import entry_points
+
             self._entries = {entry.name: entry for entry in entry_points(group=f"bpcli.{self.name}")}
         return self._entries
 

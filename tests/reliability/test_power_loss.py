@@ -62,7 +62,7 @@ def check(tree: Tree, root: Path, acknowledged: int) -> None:
     build(tree, root)
     runs = list_runs(root / "runs")
     for path in runs:
-        with RunFolder.open(str(path), root, lock=True) as folder:
+        with RunFolder.open(str(path), root, lock=False) as folder:
             assert folder.read_text("config.yaml") == folder.read_text("resolved.yaml") == "name: story\n"
             assert folder.info["n"] == 1
     if acknowledged >= 0:

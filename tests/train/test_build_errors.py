@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bpcli.errors import ConfigError, Problem
+from bpcli.errors import ConfigError, DataError, Problem
 from bpcli.spec.load import load
 from bpcli.train import session
 from tests.train import helpers as h
@@ -52,9 +52,9 @@ model:
   head: auto
   layers:
     - {type: dense, units: 4, name: twin}
-    - dropout: 0.1
+    - {type: dropout, rate: 0.1}
     - «{type: dense, units: 4, name: twin}
-""".replace("    - dropout: 0.1\n", "    - {type: dropout, rate: 0.1}\n"),
+""",
         "model.layers[2]",
         "two layers are named 'twin'",
         "a name of its own",
@@ -82,21 +82,12 @@ model:
   layers:
     - type: residual
       layers:
-        - type: residual
-          layers: [«{type: dense, units: 9}]
-""".replace("layers: [«{", "layers: [{").replace("- type: residual\n          layers", "- «type: residual\n          layers"),
+        - «type: residual
+          layers: [{type: dense, units: 9}]
+""",
         "model.layers[0].layers[0]",
         "cannot be added to the input",
         "projection: true",
-    ),
-    "a loss for other targets": (
-        """\
-model: {type: mlp}
-loss: «huber
-""",
-        "loss",
-        "huber",
-        "",
     ),
     "a metric for other targets": (
         """\
@@ -165,6 +156,11 @@ def test_it_is_refused_at_its_place(tmp_path: Path, case: str) -> None:
     assert problem.column == len(before) - before.rfind("\n")
 
 
+def test_a_loss_for_other_targets_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the loss takes values, but target 'y' is text; choose a loss for"):
+        h.train(tmp_path, h.config(loss="huber"))
+
+
 def test_probabilities_are_predicted_without_a_softmax_in_the_net(tmp_path: Path) -> None:
     """What the refusal promises."""
     from bpcli.train.saved import Saved
@@ -177,7 +173,10 @@ def test_probabilities_are_predicted_without_a_softmax_in_the_net(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("target", "loss", "units"),
-    [("classes", "cross_entropy", 3), ("classes", "mse", 3), ("classes", "hinge", 3), ("values", "mse", 1), ("values", "mae", 1)],
+    [
+        ("classes", "cross_entropy", 3), ("classes", "mse", 3), ("classes", "hinge", 3),
+        ("values", "mse", 1), ("values", "mae", 1),
+    ],
 )  # fmt: skip
 def test_an_automatic_head_has_the_width_that_target_and_loss_ask_for(
     tmp_path: Path, target: str, loss: str, units: int
