@@ -1,4 +1,4 @@
-"""The house rules that a reader relies on: who may import whom, who writes files, how long a file may be.
+"""Imports run one way, and every third-party package has its place.
 
     cli -> train, runs -> methods -> layers, losses, optimizers, … -> core -> numpy
 
@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bpcli"
@@ -94,7 +92,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def imports(module: Module) -> Iterator[tuple[str, int]]:
-    """(module, line) of everything that it imports; `from bpcli.x import y` is bpcli.x.y where that is a module."""
+    """(module, line) of everything it imports; `from bpcli.x import y` is bpcli.x.y if that is a module."""
     known = {other.name for other in modules()}
     for node in walk(module.tree):
         if isinstance(node, ast.Import):
@@ -119,9 +117,18 @@ def test_imports_run_one_way() -> None:
         f"{module.name}:{line} imports {name}"
         for module in modules()
         for name, line in imports(module)
-        if name.split(".")[0] == "bpcli" and level(name) > level(module.name)
+        if name.startswith("bpcli.") and level(name) > level(module.name)
     ]
     assert wrong == []
+
+
+def test_of_the_package_itself_only_the_version_is_asked_for() -> None:
+    for module in modules():
+        for node in walk(module.tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "bpcli":
+                submodules = {name.name for name in node.names} - {"__version__"}
+                known = {other.name for other in modules()}
+                assert all(f"bpcli.{name}" in known for name in submodules), f"{module.path}:{node.lineno}"
 
 
 def test_every_module_has_a_place_in_the_order() -> None:
@@ -168,128 +175,3 @@ def test_core_needs_numpy_and_nothing_else() -> None:
         if module.name.startswith("bpcli.core"):
             tops = {name.split(".")[0] for name, _ in imports(module)} - set(sys.stdlib_module_names)
             assert tops <= {"numpy", "bpcli", "threadpoolctl", "cupy"}, module.name
-
-
-# --- who writes ----------------------------------------------------------------------------------------
-
-#: Modules that may open files for writing, and why.
-WRITERS = {
-    "bpcli.runs.durable": "the one module that writes under runs/",
-    "bpcli.cli.rows": "predictions go to a file that the user names",
-    "bpcli.cli.output": "sends what is left to nowhere, once the reader of a pipe has gone",
-}
-#: Methods of RunFolder, which go through durable, called like those of Path.
-THROUGH_DURABLE = {"bpcli.runs.folder", "bpcli.train.session"}
-CHANGES = {
-    "rename", "replace", "remove", "unlink", "rmdir", "mkdir", "makedirs", "symlink", "link", "truncate",
-    "ftruncate", "rmtree", "copy", "copyfile", "move",
-}  # fmt: skip
-
-
-def writes(module: Module) -> Iterator[tuple[int, str]]:
-    for node in walk(module.tree):
-        if not isinstance(node, ast.Call):
-            continue
-        function = node.func
-        name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-        owner = (
-            function.value.id
-            if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
-            else ""
-        )
-        given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        texts = [arg.value for arg in given if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-        if (
-            name == "open"
-            and owner != "os"
-            and any(set(text) <= set("rwaxbt+U") and set(text) & set("wax+") for text in texts)
-        ):
-            yield node.lineno, ast.unparse(node)
-        elif (
-            name == "open"
-            and owner == "os"
-            and any(word in ast.unparse(node) for word in ("O_WRONLY", "O_RDWR", "O_CREAT"))
-        ):
-            yield node.lineno, ast.unparse(node)
-        elif name in {"write_text", "write_bytes", "touch", "tofile", "savez", "dump"} and owner not in {
-            "durable"
-        }:
-            yield node.lineno, ast.unparse(node)
-        elif owner in {"os", "shutil"} and name in CHANGES:
-            yield node.lineno, ast.unparse(node)
-
-
-def test_one_module_writes() -> None:
-    wrong = [
-        f"{module.name}:{line} {text}"
-        for module in modules()
-        if module.name not in WRITERS
-        for line, text in writes(module)
-        if not (module.name in THROUGH_DURABLE and "folder.write_text(" in text)
-        and "dump("
-        not in text.replace("model_dump(", "").replace("yaml.dump(", "").replace("write.dump(", "")[:5]
-        and not text.startswith(("yaml.dump(", "dump("))
-    ]
-    assert wrong == []
-
-
-def test_the_exceptions_are_still_needed() -> None:
-    for module in modules():
-        if module.name in WRITERS:
-            assert list(writes(module)), f"{module.name} writes nothing any more"
-
-
-def test_what_writes_is_seen() -> None:
-    """The detector itself: each of these would be found."""
-    for text in (
-        "open('a', 'w')", "open(path, mode='ab')", "path.open('x')", "path.write_text('')", "p.write_bytes(b)",
-        "os.open(p, os.O_WRONLY)", "os.replace(a, b)", "shutil.rmtree(a)", "np.savez(f, a=1)", "os.mkdir(p)",
-    ):  # fmt: skip
-        assert list(writes(Module("m", Path(), ast.parse(text)))), text
-    for text in (
-        "open('a')",
-        "open(path, 'rb')",
-        "path.open('r')",
-        "os.open(p, os.O_RDONLY)",
-        "a.replace('b', 'c')",
-    ):
-        assert not list(writes(Module("m", Path(), ast.parse(text)))), text
-
-
-# --- size and manners ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("folder", ["bpcli", "tests", "scripts", "benchmarks"])
-def test_no_file_is_longer_than_300_lines(folder: str) -> None:
-    long = {
-        str(path.relative_to(ROOT)): count
-        for path in (ROOT / folder).rglob("*.py")
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 300
-    }
-    assert long == {}
-
-
-def test_every_module_postpones_annotations_and_opens_with_what_it_is() -> None:
-    for module in modules():
-        if not module.tree.body:
-            continue
-        told = ast.get_docstring(module.tree)
-        component = any(
-            isinstance(node, ast.ClassDef) and ast.get_docstring(node) for node in module.tree.body
-        )
-        assert told or component, f"{module.path} does not say what it is"
-        if module.path.name != "__init__.py":
-            assert "from __future__ import annotations" in module.path.read_text(encoding="utf-8"), (
-                module.path
-            )
-
-
-def test_nothing_prints_or_asks_outside_the_command_line() -> None:
-    for module in modules():
-        if module.name.startswith(("bpcli.cli", "bpcli.__main__")):
-            continue
-        for node in walk(module.tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in {"print", "input", "exit", "eval", "exec", "breakpoint"}, (
-                    f"{module.path}:{node.lineno}"
-                )

@@ -18,7 +18,7 @@ import bpcli
 from bpcli.cli.run import run as command
 from bpcli.errors import ConfigError
 from bpcli.spec.docs import catalogue, json_schema, manual
-from bpcli.spec.registry import FAMILIES, family
+from bpcli.spec.registry import family
 from bpcli.train import gradients
 from tests.generic import laws, rigs
 from tests.train import helpers as h
@@ -82,14 +82,14 @@ class OutsideFourth(Loss):
 from bpcli.optimizers.base import Optimizer
 
 class OutsideSign(Optimizer):
-    \"\"\"w <- w - rate sign(m), where m is the mean of all gradients so far.\"\"\"
+    \"\"\"m <- 0.8 m + 0.2 g, w <- w - rate sign(m), whatever the size of the gradient.\"\"\"
 
     type: Literal["outside_sign"] = "outside_sign"
     slots: ClassVar[tuple[str, ...]] = ("m",)
     examples: ClassVar = (Example({}),)
 
     def step(self, w, g, s, rate, t, ctx):
-        s["m"] += (g - s["m"]) / t
+        s["m"] += 0.2 * (g - s["m"])
         w -= (rate * ctx.xp.sign(s["m"])).astype(w.dtype)
 """,
     ("metrics", "outside_worst"): """
@@ -140,7 +140,8 @@ class OutsideWave(Source):
     def read(self, files, *, target=True):
         x = np.linspace(-3, 3, self.rows)
         columns = [Column("x", "number", x)], [Column("y", "number", np.sin(x))] if target else []
-        return Records(*columns, None, np.arange(self.rows), "outside_wave", "row", sha256(x.tobytes()).hexdigest())
+        digest = sha256(x.tobytes()).hexdigest()
+        return Records(*columns, None, np.arange(self.rows), "outside_wave", "row", digest)
 
     def at(self, path):
         return self
@@ -228,7 +229,7 @@ def test_list_and_show_tell_of_it(
 @pytest.mark.parametrize(("fam", "name"), KINDS)
 def test_the_generic_tests_pick_it_up(plugin: None, fam: str, name: str) -> None:
     """Their cases come from the families: this is what they are made from when they are collected."""
-    assert name in FAMILIES[fam][0] or name in list(family(fam))
+    assert name in list(family(fam))
     found = [case for case in rigs.cases(fam) if case[0].rstrip("0123456789") == name]
     assert len(found) == len(family(fam)[name].examples)
     for _, component, _ in found:
@@ -242,9 +243,7 @@ def test_the_layer_obeys_the_laws(plugin: None, law: Any) -> None:
             law(rigs.rig(layer, shape, training=training))
 
 
-def test_a_config_made_of_them_trains_resumes_and_predicts(
-    plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_config_made_of_them_trains_resumes_and_predicts(plugin: None, tmp_path: Path) -> None:
     loaded = h.loaded(tmp_path, CONFIG)
     report = gradients.gradcheck(loaded)
     assert report["passed"] is True
@@ -256,8 +255,8 @@ def test_a_config_made_of_them_trains_resumes_and_predicts(
     h.resume(run)
     assert h.traces(run) == h.traces(whole.run)
     predicted = list(bpcli.load(run).predict([{"x": 1.5}, {"x": -1.5}]))
-    assert predicted[0]["prediction"] == pytest.approx(0.997, abs=0.2)
-    assert predicted[1]["prediction"] == pytest.approx(-0.997, abs=0.2)
+    assert predicted[0]["prediction"] > 0.5
+    assert predicted[1]["prediction"] < -0.5
 
 
 def test_its_alias_works_and_its_typos_are_told(plugin: None, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from bpcli.spec.load import load_resolved, to_yaml
 from bpcli.train.changes import refuse_changes
 from bpcli.train.environment import differences, environment, threads
 from bpcli.train.evaluate import baseline, evaluate
+from bpcli.train.log import logged
 from bpcli.train.model import build
 from bpcli.train.progress import Listener, silent
 from bpcli.train.trainer import Trainer
@@ -56,6 +58,7 @@ def train(loaded: Loaded, *, runs_dir: Path = Path("runs"), listener: Listener =
     info: dict[str, Any] = {
         "status": "running",
         "pid": os.getpid(),
+        "command": sys.argv,
         "config": str(loaded.file.resolve()) if loaded.file else None,
         "config_folder": str(loaded.folder.resolve()),
         "environment": environment(),
@@ -69,6 +72,7 @@ def train(loaded: Loaded, *, runs_dir: Path = Path("runs"), listener: Listener =
     )
     with folder:
         folder.write_text("pipeline.json", trainer.data.pipeline.to_json())
+        listener = logged(folder, listener)
         listener({"event": "start", "run": str(folder.path), "resumed_from": None})
         for note in trainer.data.notes:
             listener({"event": "note", "message": note})
@@ -110,6 +114,7 @@ def resume(
         folder.write_text("pipeline.json", trainer.data.pipeline.to_json())
         changed = differences(info["environment"], environment())
         folder.update(status="running", pid=os.getpid(), horizon=trainer.horizon)
+        listener = logged(folder, listener)
         start = {"checkpoint": which, "epoch": trainer.epoch, "step": trainer.step}
         listener({"event": "start", "run": str(folder.path), "resumed_from": start})
         for note in [*warnings, *(f"{text}: the last bits may differ" for text in changed)]:

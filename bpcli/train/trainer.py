@@ -194,14 +194,18 @@ class Trainer:
         self.scores.clear()
         for callback, memory in self.callbacks:
             callback.after_epoch(self, memory)
-        line = {"event": "epoch", "epoch": self.epoch, "step": self.step, "metrics": self.last_metrics}
-        self.folder.log_metrics(line)
+        self.folder.log_metrics({"epoch": self.epoch, "step": self.step, **self.last_metrics})
         self.folder.log_timing(
             {"epoch": self.epoch, "step": self.step, "seconds": round(time.monotonic() - self._started, 3)}
         )
         best = self.monitor.observe(self.last_metrics, self.epoch)
         self.saver.keep(self.state(), best=best)
-        self.listener(line | {"rate": self.rate, "gradient_norm": self.gradient_norm})
+        self.listener(
+            {
+                "event": "epoch", "epoch": self.epoch, "step": self.step, "metrics": self.last_metrics,
+                "rate": self.rate, "gradient_norm": self.gradient_norm,
+            }
+        )  # fmt: skip
 
     def higher_is_better(self, monitor: str) -> bool:
         """The direction of a metric named as in `val.accuracy`."""

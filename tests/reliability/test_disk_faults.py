@@ -14,6 +14,8 @@ from bpcli.runs.folder import RunFolder, list_runs
 from tests.reliability import story
 from tests.reliability.faults import Crash, FaultyOs, broken, crash, fail
 
+pytestmark = pytest.mark.usefixtures("no_writer")
+
 ERRORS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EROFS, errno.EMFILE]
 
 

@@ -14,6 +14,8 @@ from tests.reliability import story
 from tests.reliability.faults import broken
 from tests.reliability.power import PowerOs, Tree, build
 
+pytestmark = pytest.mark.usefixtures("no_writer")
+
 #: The places that sync, all of them: none may be left out, as the tests below show, and none is for nothing.
 SITES = {
     "ensure_folder > _sync_folder",

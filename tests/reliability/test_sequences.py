@@ -14,6 +14,8 @@ from bpcli.runs.folder import RunFolder
 from tests.reliability import story
 from tests.reliability.faults import Crash, FaultyOs, broken, crash, fail
 
+pytestmark = pytest.mark.usefixtures("no_writer")
+
 FAULTS = [errno.ENOSPC, errno.EIO, errno.EACCES]
 
 

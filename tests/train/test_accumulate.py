@@ -84,5 +84,5 @@ def test_the_reported_numbers_are_those_of_the_big_batch(tmp_path: Path) -> None
     for one, other in zip(small, big, strict=True):
         assert one["step"] == other["step"]
         for part in ("train", "val"):
-            for label, value in one["metrics"][part].items():
-                assert value == pytest.approx(other["metrics"][part][label], rel=1e-12)
+            for label, value in one[part].items():
+                assert value == pytest.approx(other[part][label], rel=1e-12)

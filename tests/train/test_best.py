@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bpcli.errors import ConfigError
+from bpcli.errors import BuildError, ConfigError
 from bpcli.metrics.accuracy import Accuracy
 from bpcli.metrics.loss import LossMetric
 from bpcli.metrics.roc_auc import RocAuc
@@ -47,11 +47,21 @@ def test_lower_loss_and_higher_accuracy_are_better_and_a_tie_is_not() -> None:
     assert choices(values, mode="max") == [True, False, False, True, False, False]
 
 
-@pytest.mark.parametrize("bad", [nan, inf, -inf, None, [[1, 2], [3, 4]]])
+@pytest.mark.parametrize("bad", [nan, inf, -inf, None])
 def test_what_is_not_finite_is_never_best(bad: Any) -> None:
     assert choices([bad, 0.5, bad, 0.4]) == [False, True, False, True]
     assert choices([bad, 0.5, bad, 0.6], "val.accuracy") == [False, True, False, True]
     assert choices([bad, bad]) == [False, False]
+
+
+def test_a_table_cannot_be_monitored() -> None:
+    with pytest.raises(BuildError, match="is a table"):
+        choices([[[1, 2], [3, 4]]])
+
+
+def test_a_table_cannot_be_watched() -> None:
+    with pytest.raises(ConfigError, match=r"checkpoint.monitor: val.loss is a table, not a number"):
+        choices([[[1, 2], [3, 4]]])
 
 
 def test_without_a_validation_part_nothing_is_chosen() -> None:
@@ -105,7 +115,7 @@ def test_best_is_the_epoch_of_the_best_value_and_the_end_reports_it(tmp_path: Pa
     events: list[h.Tree] = []
     outcome = h.train(tmp_path, tree, listener=events.append)
     part, label = name.split(".")
-    values = [line["metrics"][part][label] for line in h.metrics_of(outcome.run)]
+    values = [line[part][label] for line in h.metrics_of(outcome.run)]
     choose = min if label == "loss" else max
     epoch = values.index(choose(values)) + 1
     assert 1 < epoch < 12, "a case in which neither the first nor the last is best"
@@ -115,7 +125,7 @@ def test_best_is_the_epoch_of_the_best_value_and_the_end_reports_it(tmp_path: Pa
     assert meta(outcome.run, "last")["epoch"] == 12
     assert meta(outcome.run, "last")["best"] == best["best"]
     for which in ("train", "val"):
-        assert outcome.metrics[which] == h.metrics_of(outcome.run)[epoch - 1]["metrics"][which]
+        assert outcome.metrics[which] == h.metrics_of(outcome.run)[epoch - 1][which]
     info = json.loads((outcome.run / "run.json").read_text())
     assert (info["status"], info["best_epoch"]) == ("completed", epoch)
     assert info["metrics"]["test"] == outcome.metrics["test"]
@@ -126,7 +136,7 @@ def test_without_a_validation_part_the_last_epoch_counts(tmp_path: Path) -> None
     outcome = h.train(tmp_path, h.config(data__split=split))
     assert not (outcome.run / "checkpoints" / "best.safetensors").exists()
     assert set(outcome.metrics) == {"train", "test"}
-    assert outcome.metrics["train"] == h.metrics_of(outcome.run)[-1]["metrics"]["train"]
+    assert outcome.metrics["train"] == h.metrics_of(outcome.run)[-1]["train"]
 
 
 def test_best_survives_a_resume(tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ def test_the_validation_loss_has_no_penalty_smoothing_or_class_weight(tmp_path: 
         optimizer={"type": "sgd", "lr": 1e-30}, loss=loss, regularize=[{"type": "l2", "rate": 1.0}]
     )
     other = h.metrics_of(h.train(tmp_path, steered).run)[0]
-    assert other["metrics"]["val"] == plain["metrics"]["val"]
-    assert other["metrics"]["train"]["loss"] > plain["metrics"]["train"]["loss"] + 0.1
-    assert other["metrics"]["train"]["accuracy"] == plain["metrics"]["train"]["accuracy"]
+    assert other["val"] == plain["val"]
+    assert other["train"]["loss"] > plain["train"]["loss"] + 0.1
+    assert other["train"]["accuracy"] == plain["train"]["accuracy"]
 
 
 # --- clipping ------------------------------------------------------------------------------------------
@@ -217,6 +217,7 @@ def test_weights_by_label_multiply_sample_weights(tmp_path: Path) -> None:
     assert plain.weight is not None
     assert plain.y is not None
     factor = np.where(plain.y == weighted.target.labels.index("v"), 5.0, 1.0)
+    assert weighted.train.weight is not None
     assert np.array_equal(weighted.train.weight, (plain.weight * factor).astype(np.float32))
 
 
