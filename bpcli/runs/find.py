@@ -65,7 +65,7 @@ def find_run(ref: str, runs_dir: Path) -> Path:
 
 def _none(ref: str, runs_dir: Path, names: list[str]) -> CheckpointError:
     short = {_STAMP.sub("", name): name for name in names}  # people mistype the name, not the time
-    near = closest(ref, [*names, *short])
+    near = closest(ref, [LATEST, *names, *short])
     if near:
         hint = f"did you mean '{near}'?"
     elif names:

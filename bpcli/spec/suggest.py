@@ -49,7 +49,7 @@ def unknown_key(path: Path, tree: Any, missing: set[Path]) -> tuple[str | None, 
         return f"did you mean '{near}'?", (*parent, near)
     given = closest(key, present)
     if given:
-        return f"'{given}' is set here already", path
+        return f"did you mean '{given}', which is set here already?", path
     return (f"known keys: {', '.join(known)}" if known else None), path
 
 

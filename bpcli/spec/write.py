@@ -40,6 +40,11 @@ def dump(tree: Any) -> str:
             # Python's shortest form reads back exactly; PyYAML's own would need a tag for 1e-05.
             return self.represent_scalar("tag:yaml.org,2002:float", _float(data))
 
+        def represent_str(self, data: str) -> Any:
+            # Line breaks that only Unicode knows would be read back as spaces, unless they are escaped.
+            style = '"' if any(sign in data for sign in "\x85\u2028\u2029\ufeff") else None
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             tag: Any = base.resolve(self, kind, value, implicit)
             if kind is not yaml.ScalarNode or not implicit[0]:
@@ -50,6 +55,7 @@ def dump(tree: Any) -> str:
             return tag
 
     Dumper.add_representer(float, Dumper.represent_float)
+    Dumper.add_representer(str, Dumper.represent_str)
     text: str = yaml.dump(
         tree, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110
     )

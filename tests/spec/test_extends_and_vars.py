@@ -35,7 +35,7 @@ def test_values_keep_the_place_of_their_file(config) -> None:
     config(("units: 32", "unit: 32"), name="base.yaml")
     path = config(text="extends: base.yaml\ntrain: {epoch: 3}\nseed: x\n")
     assert problems(path) == [
-        "x.yaml:2:9: train: unknown key 'epoch'; 'epochs' is set here already",
+        "x.yaml:2:9: train: unknown key 'epoch'; did you mean 'epochs', which is set here already?",
         "x.yaml:3:7: seed: expected a whole number from 0 to 9223372036854775807, got 'x'",
         "base.yaml:9:21: model.layers[0]: unknown key 'unit'; did you mean 'units'?",
     ]

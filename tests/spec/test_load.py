@@ -59,7 +59,7 @@ MISTAKES = [
     ("epochs: 2", "lr: 2", "x.yaml:15:3: train: unknown key 'lr'; it belongs under optimizer"),
     ("epochs: 2", "random_state: 2", "x.yaml:15:3: train: unknown key 'random_state'; did you mean 'seed' at the top level of the file?"),
     ("version: 1", "epochs: 1", "x.yaml:1:1: unknown key 'epochs'; it belongs under train"),
-    ("version: 1", "metric: 1", "x.yaml:1:1: unknown key 'metric'; 'metrics' is set here already"),
+    ("version: 1", "metric: 1", "x.yaml:1:1: unknown key 'metric'; did you mean 'metrics', which is set here already?"),
     ("version: 1", "version: 2", "x.yaml:1:10: version: expected 1, got 2"),
     ("version: 1", "name: a b", "x.yaml:1:7: name: expected text of the form ^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$, got 'a b'"),
     ("version: 1", "data: 3", "x.yaml:3:1: the key 'data' is given twice, first in line 1; remove one"),

@@ -65,8 +65,8 @@ def test_the_type_of_a_component_can_be_set(config) -> None:
 
 
 WRONG = [
-    ("train.epoch=3", "train: unknown key 'epoch' (from the command line: train.epoch=3); 'epochs' is set here already"),
-    ("optimzer.lr=3", "unknown key 'optimzer' (from the command line: optimzer.lr=3); 'optimizer' is set here already"),
+    ("train.epoch=3", "train: unknown key 'epoch' (from the command line: train.epoch=3); did you mean 'epochs', which is set here already?"),
+    ("optimzer.lr=3", "unknown key 'optimzer' (from the command line: optimzer.lr=3); did you mean 'optimizer', which is set here already?"),
     ("optimizer.lr=x", "optimizer.lr: expected a positive number, got 'x' (from the command line: optimizer.lr=x)"),
     ("model.layers.3.units=3", "model.layers[3].units: model.layers has no entry 3 (from the command line: model.layers.3.units=3); it has 3: 0 to 2"),
     ("model.layers.x=3", "model.layers.x: model.layers is a list, and 'x' is no index of it (from the command line: model.layers.x=3); write model.layers.0 for its first entry"),

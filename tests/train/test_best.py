@@ -59,11 +59,6 @@ def test_a_table_cannot_be_monitored() -> None:
         choices([[[1, 2], [3, 4]]])
 
 
-def test_a_table_cannot_be_watched() -> None:
-    with pytest.raises(ConfigError, match=r"checkpoint.monitor: val.loss is a table, not a number"):
-        choices([[[1, 2], [3, 4]]])
-
-
 def test_without_a_validation_part_nothing_is_chosen() -> None:
     none = monitor(has_val=False)
     assert none.name is None
