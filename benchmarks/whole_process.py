@@ -1,6 +1,6 @@
 """`bpcli train digits-mlp` against the same net in scikit-learn's MLPClassifier, as whole processes.
 
-As many rows in the training part, the same layers, batch size, epochs and optimizer. bpcli also drops out,
+As many rows in the training part, the same layers, batch size, epochs and optimizer. bpcli also
 measures a validation part each epoch, saves checkpoints and writes its logs; scikit-learn only fits.
 """
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "evaluate", "load", "train"]
+__all__ = ["__version__", "evaluate", "load", "predict", "train"]
 
 if TYPE_CHECKING:
-    from bpcli.train.api import evaluate, load, train
+    from bpcli.train.api import evaluate, load, predict, train
 
 
 def __getattr__(name: str) -> Any:
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module("bpcli.train")
-    if name in {"evaluate", "load"}:
+    if name in {"evaluate", "load", "predict"}:
         from bpcli.train import api
 
         return getattr(api, name)

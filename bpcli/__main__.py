@@ -9,6 +9,13 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code is the answer."""
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # while modules were still being imported: nothing has begun
+        return 130
+
+
+def _run(argv: Sequence[str]) -> int:
     # BLAS reads these once, when NumPy is first imported. bpcli gives it one thread, so that the bits do not
     # depend on the machine's cores; saying so here also keeps it from setting memory aside for the others.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -17,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from bpcli.cli.run import run
 
-    return run(list(sys.argv[1:] if argv is None else argv))
+    return run(list(argv))
 
 
 if __name__ == "__main__":

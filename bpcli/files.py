@@ -53,16 +53,16 @@ class Files:
         if given.parts[:1] == ("datasets",):
             yield shipped("datasets").joinpath(*given.parts[1:])
 
-    def find(self, path: str) -> Path:
-        """The first of the places that exists; DataError names all of them otherwise."""
+    def find(self, path: str, *, folder: bool = False) -> Path:
+        """The first of the places that exists, also a folder with `folder`; DataError names all otherwise."""
         tried = list(dict.fromkeys(candidate.absolute() for candidate in self.candidates(path)))
         for candidate in tried:
             if candidate.exists():
-                if candidate.is_dir():
+                if candidate.is_dir() and not folder:
                     raise DataError(f"{path} is a folder; a file is needed", file=str(candidate))
                 return candidate
         raise DataError(
-            f"there is no data file {path}",
+            f"there is no {'folder or file' if folder else 'data file'} {path}",
             hint="looked at " + ", ".join(map(str, tried)),
             code="BP231",
         )

@@ -17,6 +17,7 @@ every_config = pytest.mark.parametrize("name", sorted(CONFIGS))
 #: What makes the large ones small enough to be tried here.
 SMALLER = {
     "mnist-mlp": ["model.hidden=[32, 16]", "data.split.train=0.1"],
+    "mnist-mlp-elastic": ["model.hidden=[32, 16]", "data.split.train=0.1"],
 }
 
 

@@ -53,6 +53,7 @@ ONLY_IN = {
     "filelock": ("bpcli.runs.lock",),
     "threadpoolctl": ("bpcli.core.backend", "bpcli.train.environment"),
     "cupy": ("bpcli.core.backend",),
+    "PIL": ("bpcli.data.images",),
     "pydantic": None,
     "pydantic_core": None,
     "numpy": None,

@@ -208,7 +208,7 @@ def test_it_is_in_the_schema_the_catalogue_and_the_manual(plugin: None, fam: str
     page = manual(family(fam)[name])
     assert (page.type, page.family, page.summary) == (name, fam, first)
     own = {field.name for field in page.fields}
-    assert own == set(family(fam)[name].model_fields) - {"type"}
+    assert own == set(family(fam)[name].config_keys()) - {"type"}
 
 
 @pytest.mark.parametrize(("fam", "name"), KINDS)

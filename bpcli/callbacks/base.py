@@ -21,6 +21,14 @@ class Callback(Component):
     #: Callbacks that write into the state run before those that edit numbers, and those before readers.
     priority: ClassVar[Literal["write", "edit", "read"]] = "read"
 
+    def watches(self) -> tuple[str, str] | None:
+        """The (metric, mode) whose best epoch this callback is about, if it is about one.
+
+        `best` is chosen by it too, unless the checkpoint section names a monitor of its own; and what is
+        remembered is forgotten when a resume changes it.
+        """
+        return None
+
     def memory(self) -> dict[str, Any]:
         """The first value of what it remembers: plain JSON, saved in every checkpoint."""
         return {}

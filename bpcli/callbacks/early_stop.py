@@ -20,8 +20,8 @@ class EarlyStop(Callback):
     An epoch improves if its value is better than the best so far by more than `min_delta`, in the metric's
     own units; one that is undefined or not finite never does. `mode: auto` knows from the metric whether
     less or more is better. What it remembers is in every checkpoint, so a resumed run goes on counting, and
-    one that had stopped stops again at once. The best weights are those of the checkpoint `best`, which
-    has a `monitor` of its own.
+    one that had stopped stops again at once. The weights of the best epoch are restored: the checkpoint
+    `best` goes by the same metric, unless `checkpoint.monitor` names another.
     Source: Prechelt, 1998: "Early stopping, but when?"
     """
 
@@ -34,6 +34,9 @@ class EarlyStop(Callback):
     priority: ClassVar[Literal["write", "edit", "read"]] = "read"
     aliases: ClassVar = ("early_stopping",)
     examples: ClassVar = (Example({}), Example({"monitor": "val.accuracy", "patience": 2, "min_delta": 0.01}))
+
+    def watches(self) -> tuple[str, str]:
+        return self.monitor, self.mode
 
     def memory(self) -> dict[str, Any]:
         return {"best": None, "best_epoch": 0, "wait": 0}

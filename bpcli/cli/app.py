@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from bpcli.cli.check import check
+from bpcli.cli.data import data
 from bpcli.cli.evaluate import evaluate
 from bpcli.cli.gradcheck import gradcheck
 from bpcli.cli.list import list_
@@ -85,3 +86,4 @@ _add(summary)
 _add(gradcheck)
 _add(list_, "list")
 _add(show)
+app.add_typer(data, name="data")

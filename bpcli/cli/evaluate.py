@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from bpcli.cli import options as o
+from bpcli.errors import UsageError
 
 
 def evaluate(
     run: o.Run,
     split: Annotated[
-        str, typer.Option("--split", metavar="train|val|test", help="Which part of the run's own data.")
-    ] = "test",
+        str | None,
+        typer.Option(
+            "--split", metavar="train|val|test", help="Which part of the run's own data.", show_default="test"
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -29,14 +33,20 @@ def evaluate(
 ) -> None:
     """Measure a run on a part of its data, or on a file."""
     from bpcli.cli import output
-    from bpcli.cli.gate import check_limits, judge, limits
+    from bpcli.cli.gate import check_limits, check_part, judge, limits, on_part
 
+    o.check_choice("split", split, ("train", "val", "test"))
+    if split is not None and data is not None:
+        raise UsageError(
+            "--split is a part of the run's own data, and --data another", hint="give one of them"
+        )
     wanted = limits(fail_under, fail_over)
+    check_part(wanted, None if data is not None else split or "test")
     from bpcli.train.saved import Saved
 
     saved = Saved.open(run, runs_dir, checkpoint)
     check_limits(wanted, {metric.label(): metric.higher_is_better for metric in saved.metrics})
-    found = saved.evaluate(split, data)
+    found = saved.evaluate(split or "test", data)
     if json:
         output.json_line(found)
     else:
@@ -47,10 +57,5 @@ def evaluate(
         rows = plural(found["rows"], "row")
         output.say(f"{found['run']}, checkpoint {found['checkpoint']}, {found['split']}: {rows}")
         output.say("\n".join(one_part(found["metrics"], found["baseline"], labels)))
-    part = "test" if data is not None else split
-    # The one part that was measured is the one that a bound without a part means, be it the training part.
-    measured = (
-        {part: found["metrics"]} if part != "train" else {part: found["metrics"], "test": found["metrics"]}
-    )
-    if failed := judge(wanted, measured):
+    if failed := judge(on_part(wanted, found["split"]), {found["split"]: found["metrics"]}):
         raise failed

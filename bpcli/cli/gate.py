@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Limit:
 
     @property
     def name(self) -> str:
-        return f"{self.part}.{self.metric}" if self.part else self.metric
+        return _named(self.part, self.metric) if self.part else self.metric
 
 
 def limits(under: Sequence[str] | None, over: Sequence[str] | None) -> list[Limit]:
@@ -92,6 +92,26 @@ def check_measured(wanted: Sequence[Limit], metrics: Mapping[str, Mapping[str, A
             )
 
 
+def check_part(wanted: Sequence[Limit], part: str | None) -> None:
+    """Refuses a bound on another part than the one (None: a file) that is measured. UsageError."""
+    measured = f"the {part} part" if part else "a file"
+    for limit in wanted:
+        if limit.part not in (None, part):
+            raise UsageError(
+                f"{limit.option} {limit.name}: it is {measured} that is measured",
+                hint=f"write {limit.option} {limit.metric}={limit.value:g}",
+            )
+
+
+def on_part(wanted: Sequence[Limit], part: str) -> list[Limit]:
+    """The bounds, all of them on what was measured: a part, or a file by its name."""
+    return [replace(limit, part=part) for limit in wanted]
+
+
+def _named(part: str, metric: str) -> str:
+    return f"{part}.{metric}" if part in _PARTS else f"{part}: {metric}"
+
+
 def judge(wanted: Sequence[Limit], metrics: Mapping[str, Mapping[str, Any]]) -> CheckFailed | None:
     """The error that says which bounds do not hold; None where all do."""
     problems = [problem for limit in wanted if (problem := _broken(limit, metrics))]
@@ -104,15 +124,13 @@ def _broken(limit: Limit, metrics: Mapping[str, Mapping[str, Any]]) -> Problem |
     if part is None or part not in metrics:
         missing = f"no {part} part" if part else "neither a test nor a validation part"
         return Problem(f"{bound} cannot be judged: the run has {missing}", code="BP601")
-    value = metrics[part].get(limit.metric)
+    value, name = metrics[part].get(limit.metric), _named(part, limit.metric)
     if isinstance(value, (list, dict)):
-        return Problem(f"{bound} cannot be judged: {part}.{limit.metric} is not one number", code="BP601")
+        return Problem(f"{bound} cannot be judged: {name} is not one number", code="BP601")
     if value is None or not isfinite(value):
-        return Problem(f"{bound}: {part}.{limit.metric} is {number(value)}, not a number", code="BP601")
+        return Problem(f"{bound}: {name} is {number(value)}, not a number", code="BP601")
     if value > limit.value if limit.over else value < limit.value:
         side = "above" if limit.over else "below"
         exact = number(value) if number(value) != number(limit.value) else repr(float(value))
-        return Problem(
-            f"{part}.{limit.metric} is {exact}, {side} the {limit.value:g} of {limit.option}", code="BP601"
-        )
+        return Problem(f"{name} is {exact}, {side} the {limit.value:g} of {limit.option}", code="BP601")
     return None

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from bpcli.errors import UsageError
+
 Config = Annotated[str, typer.Argument(metavar="CFG", help="A YAML file, or the name of a shipped config.")]
 Run = Annotated[
     str,
@@ -60,6 +62,14 @@ FailOver = Annotated[
 Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which weights to use.")]
 
 RUNS = Path("runs")
+
+
+def check_choice(what: str, given: str | None, choices: Sequence[str]) -> None:
+    """Refuses a word that is none of the choices. UsageError."""
+    if given is not None and given not in choices:
+        raise UsageError(
+            f"there is no {what} '{given}'", hint=f"choose {', '.join(choices[:-1])} or {choices[-1]}"
+        )
 
 
 def changes(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bpcli.cli import options as o
+from bpcli.errors import UsageError
 
 
 def predict(
@@ -25,10 +26,14 @@ def predict(
 ) -> None:
     """Predict rows: label and probabilities, or values."""
     from bpcli.cli import output
-    from bpcli.cli.rows import check_name, write
+    from bpcli.cli.rows import check_name, same_file, write
 
     if to != "-":
         check_name(to)
+        if same_file(data, Path(to)):
+            raise UsageError(
+                f"-o {to}: these are the rows to predict, which would be lost", hint="choose another name"
+            )
     from bpcli.train.saved import Saved
 
     saved = Saved.open(run, runs_dir, checkpoint)

@@ -28,6 +28,14 @@ def check_name(name: str) -> None:
         raise UsageError(f"-o {name} is a folder", hint="name a file in it")
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both names lead to one file, be it by a link."""
+    try:
+        return one.expanduser().samefile(other)
+    except OSError:
+        return False  # at least one is not there
+
+
 def write(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     """Writes the rows, by the name's ending as CSV or as JSON lines, and returns how many there were.
 
@@ -36,7 +44,7 @@ def write(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     rows = iter(rows)
     first = next(rows, None)  # what is wrong with the rows comes out before there is a file
     every = rows if first is None else chain((first,), rows)
-    with _opened(path) as file:
+    with opened(path) as file:
         return _csv(file, every) if path.suffix.lower() == ".csv" else _json(file, every)
 
 
@@ -71,6 +79,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(said, dict)
         else {"prediction": said}
     )
+    flat |= {f"prediction_{name}": value for name, value in row.get("details", {}).items()}
     flat |= {f"p_{label}": value for label, value in chances.items()}
     return {name: "" if value is None or value != value else value for name, value in flat.items()}
 
@@ -80,13 +89,14 @@ def _is_device(path: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def opened(path: Path, *, binary: bool = False) -> Iterator[Any]:
     """A new file beside the target that takes its place at the end; a pipe or device is written directly."""
     direct = _is_device(path)
     target = path.resolve()  # what a link leads to is replaced, not the link
     new = path if direct else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with open(new, "w", encoding="utf-8", newline="", errors="backslashreplace") as file:
+        text: dict[str, Any] = {"encoding": "utf-8", "newline": "", "errors": "backslashreplace"}
+        with open(new, "wb") if binary else open(new, "w", **text) as file:
             yield file
             file.flush()
             if not direct:

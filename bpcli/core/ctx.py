@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bpcli.core.rng import Stream
 from bpcli.core.rows import BLOCK_WORK, Pool, grid
 
@@ -76,12 +74,6 @@ class Ctx:
                 return held[: shape[0]]
         made = self._buffers[name] = self.xp.empty(shape, dtype)
         return made
-
-    def host(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-        """A buffer like `buf` that lies on the host, for random numbers: they are drawn there."""
-        if self.xp is np:
-            return self.buf(name, shape, dtype)
-        return np.empty(shape, dtype)
 
     def rng(self, purpose: str) -> Generator:
         """The random stream of this purpose here, at this step and micro-batch."""

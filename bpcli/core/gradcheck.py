@@ -23,7 +23,7 @@ Function = Callable[[Vector], Any]
 
 COMPLEX_STEP = 1e-20
 #: Steps of central differences, longest first: each about a third of the one before; neighbours must agree.
-STEPS = (1e-5, 3e-6, 1e-6, 3e-7)
+STEPS = (1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
 
 #: Largest error allowed, relative to the gradient's scale, for each method.
 TOLERANCE = {"complex step": 1e-10, "central differences": 1e-6}

@@ -28,7 +28,7 @@ Path = tuple[str, ...]
 class Tree(dict[str, Any]):
     """Named arrays and subtrees over one vector: `p.W`, `p["dense1"].b`.
 
-    `trainable` says whether any parameter lies at or below this node.
+    `trainable` says whether any parameter that is not frozen lies at or below this node.
     """
 
     trainable: bool = False
@@ -61,10 +61,13 @@ class Param:
     l1: float
     l2: float
     slice: slice = field(default_factory=lambda: slice(0, 0))
+    #: The optimizer's group that it belongs to (-1: none), and whether it stays as it is.
+    group: int = -1
+    frozen: bool = False
 
     @property
-    def treatment(self) -> tuple[bool, float, float]:
-        return (not self.decay, self.l1, self.l2)
+    def treatment(self) -> tuple[bool, int, bool, float, float]:
+        return (self.frozen, self.group, not self.decay, self.l1, self.l2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Segment:
     decay: bool
     l1: float
     l2: float
+    group: int = -1
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +143,23 @@ class Decl:
         start = self.plan.states[-1].slice.stop if self.plan.states else 0
         self.plan.states.append(State(self.path, name, shape, init, slice(start, start + prod(shape))))
 
-    def build(self, key: str, layer: Layer, shape: Shape, *where: str | int) -> Shape:
-        """Builds a child under `key`, whose YAML is at `where` below this one; returns its output shape."""
+    def build(self, key: str, layer: Layer, shape: Shape, *where: str | int, wired: bool = False) -> Shape:
+        """Builds a child under `key`, whose YAML is at `where` below this one; returns its output shape.
+
+        `wired` says that the caller has seen to the child's `from:`.
+        """
         child = Decl(self.plan, (*self.path, key), (*self.where, *where))
+        if layer.from_ is not None and not wired:
+            raise child.error(
+                "only a layer in the list of a sequential can say where its input comes from",
+                "put it into {type: sequential, layers: [...]}, or remove 'from'",
+                "from",
+            )
+        if is_several(shape) and not layer.several:
+            raise child.error(
+                f"{layer.type} takes one input and gets {len(shape)}",
+                "join them first, with {type: concatenate, from: [...]} or add",
+            )
         if self.plan.masked and layer.masks == "ignore":
             raise child.error(
                 f"a masked sequence reaches '{layer.type}', which would ignore the mask",
@@ -156,6 +175,11 @@ class Decl:
     def error(self, message: str, hint: str | None = None, *below: str | int) -> BuildError:
         """The error to raise, pointing at this layer's YAML (or a key below it)."""
         return BuildError(message, (*self.where, *below), hint)
+
+
+def is_several(shape: Shape) -> bool:
+    """Whether this is a tuple of shapes, of several inputs."""
+    return any(isinstance(part, tuple) for part in shape)
 
 
 class Store:
@@ -191,7 +215,7 @@ class Store:
             root.node(built.path)
         for param in self.params:
             root.node(param.path)[param.name] = vector[param.slice].reshape(param.shape)
-            for depth in range(len(param.path) + 1):
+            for depth in range(0 if param.frozen else len(param.path) + 1):
                 root.node(param.path[:depth]).trainable = True
         if state is not None:
             for entry in self.states:
@@ -215,11 +239,17 @@ class Store:
         if k == count - 1:
             self.g[:] = self._sum
 
-    def decay(self, amount: float) -> None:
-        """w <- w (1 - amount) on the segments that decay."""
+    def decay(self, amount: float, group: int = -1) -> None:
+        """w <- w (1 - amount) on the segments of a group that decay and are not frozen."""
         for segment in self.segments:
-            if segment.decay and amount:
+            if segment.decay and amount and segment.group == group and not segment.frozen:
                 self.w[segment.slice] *= 1.0 - amount
+
+    def spare_frozen(self) -> None:
+        """Sets the gradient of what is frozen to zero: not every pass comes to write it."""
+        for segment in self.segments:
+            if segment.frozen:
+                self.g[segment.slice] = 0
 
 
 def _lay_out(declared: list[Param]) -> tuple[tuple[Param, ...], tuple[Segment, ...]]:
@@ -231,7 +261,8 @@ def _lay_out(declared: list[Param]) -> tuple[tuple[Param, ...], tuple[Segment, .
         if placed and placed[-1].treatment == param.treatment:
             segments[-1] = replace(segments[-1], slice=slice(segments[-1].slice.start, stop))
         else:
-            segments.append(Segment(slice(start, stop), param.decay, param.l1, param.l2))
+            where = slice(start, stop)
+            segments.append(Segment(where, param.decay, param.l1, param.l2, param.group, param.frozen))
         placed.append(replace(param, slice=slice(start, stop)))
         start = stop
     return tuple(placed), tuple(segments)

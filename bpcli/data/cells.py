@@ -19,6 +19,9 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 #: Whole numbers of at least this size are no longer told apart by a float64.
 EXACT = 2.0**53
 
+#: `task: auto` reads whole numbers as classes up to this many distinct ones.
+MAX_AUTO_CLASSES = 20
+
 
 class CellError(Exception):
     """Cells that cannot be used, found where their places are unknown; the pipeline adds file and rows.

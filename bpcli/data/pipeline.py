@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bpcli.data.cells import is_number
+from bpcli.data.cells import is_number, label_of
 from bpcli.data.columns import Feature, assembled, fill, match, placed
 from bpcli.data.records import Column, Records, Target
 from bpcli.data.sources.base import Layout
@@ -37,7 +37,8 @@ class Pipeline:
     """Everything between a file's columns and the net's arrays, both ways.
 
     `outputs` names the input's features (an array column is one name), `shape` is the input without the batch
-    axis. `target_step` maps a target of kind "values" to what the net is trained on.
+    axis. `target_step` maps a target of kind "values" to what the net is trained on. `width` and `weight` are
+    those of the training file's `Records`: its columns if they have no names, and its sample weights' name.
     """
 
     features: tuple[Feature, ...]
@@ -47,14 +48,15 @@ class Pipeline:
     target: Target
     target_step: Step | None = None
     width: int = 0
+    weight: str = ""
 
     @property
     def layout(self) -> Layout:
         """What the training file looked like, for reading others like it."""
         kinds = {feature.name: feature.kind for feature in self.features}
-        if not all(map(is_number, self.target.labels)):
+        if not all(is_number(label) and label_of(float(label)) == label for label in self.target.labels):
             kinds[self.target.columns[0]] = "text"  # so that a label "01" of another file stays "01"
-        return Layout(kinds, self.target.columns, self.width)
+        return Layout(kinds, self.target.columns, self.width, self.weight)
 
     def apply(self, records: Records, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """x (n, *shape) of these rows; columns are matched by name, others ignored.
@@ -109,6 +111,8 @@ class Pipeline:
             "target_step": None if self.target_step is None else _step_tree(self.target_step),
             "width": self.width,
         }  # fmt: skip
+        if self.weight:
+            tree["weight"] = self.weight
         return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -129,6 +133,7 @@ class Pipeline:
                 target=_target_from(tree["target"]),
                 target_step=None if tree["target_step"] is None else _step_from(tree["target_step"]),
                 width=tree["width"],
+                weight=str(tree.get("weight", "")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -167,7 +172,7 @@ def fit(
     if step is not None and y is not None:
         mean = _through(step.transform.apply, y, target, step).mean(axis=0)
         target = replace(target, mean=tuple(mean.tolist()))
-    return Pipeline(features, tuple(steps), outputs, shape, target, step, records.width)
+    return Pipeline(features, tuple(steps), outputs, shape, target, step, records.width, records.weight_name)
 
 
 def _fit_target_step(

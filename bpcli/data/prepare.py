@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from bpcli.data import pipeline as pipelines
-from bpcli.data.cells import counted, listed
+from bpcli.data.cells import counted, is_number, listed
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.records import Part, Prepared, Records, Target
 from bpcli.data.sources.base import Layout
 from bpcli.data.splits.base import Split
-from bpcli.data.target import Kind, encode, fit_target, target_kind
+from bpcli.data.target import Kind, as_written, encode, fit_target, target_kind
 from bpcli.errors import DataError
 
 if TYPE_CHECKING:
@@ -121,6 +121,13 @@ class _Divided:
 def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) -> _Divided:
     records = section.source.read(files)
     kind, why = target_kind(records, section.task, _targets_of(loss))
+    spelt: list[str] = []
+    if kind == "classes" and records.targets[0].written is not None:
+        records = as_written(records)
+        spelt.append(
+            f"The labels of '{records.targets[0].name}' are kept as they are written: as numbers, leading "
+            "zeros would be lost, or labels that differ be the same."
+        )
     own = {"val": section.val_source, "test": section.test_source}
     elsewhere = [name for name, source in own.items() if source is not None]
     split = section.split or _default_split(kind)
@@ -130,6 +137,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
         {column.name: column.kind for column in (*kept.features, *kept.targets)},
         tuple(column.name for column in kept.targets),
         kept.width,
+        kept.weight_name,
     )
     divided: dict[str, Records] = {}
     digests = [records.digest]
@@ -147,7 +155,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
         divided[name] = source.read_like(files, layout)
         digests.append(divided[name].digest)
     return _Divided(
-        divided, kind, _combined(digests), tuple(_split_notes(divided, records, kind, why, section))
+        divided, kind, _combined(digests), (*_split_notes(divided, records, kind, why, section), *spelt)
     )
 
 
@@ -205,6 +213,12 @@ def _split_notes(
 
 def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
     notes: list[str] = []
+    names = [column.name for column in (*train.features, *train.targets)]
+    if train.named and all(map(is_number, names)):
+        notes.append(
+            f"The first line ({listed(names, 5)}) is taken as the columns' names; "
+            "set header: false if it is data."
+        )
     flat = [column.name for column in train.features if column.kind != "array" and _constant(column.values)]
     if flat:
         word = "columns" if len(flat) > 1 else "column"

@@ -16,14 +16,17 @@ class Column:
 
     kind "number": float64 (n,), NaN where missing · "text": object array of str (n,), None where missing ·
     "array": any numeric dtype (n, ...), such as images (n, h, w, c).
+    `written`: the cells of a number column as text (n,), where that says more than the numbers do: 01, 1.0.
     """
 
     name: str
     kind: Literal["number", "text", "array"]
     values: NDArray[Any]
+    written: NDArray[Any] | None = None
 
     def take(self, rows: NDArray[np.int64]) -> Column:
-        return replace(self, values=self.values[rows])
+        written = None if self.written is None else self.written[rows]
+        return replace(self, values=self.values[rows], written=written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Records:
 
     `rows[i]` is the number by which an error names row i to the user: a line of a CSV, an index of an array.
     `digest` is the SHA-256 of the file as it lies on disk; `width` the number of columns of a file whose
-    columns have no names of their own, and 0 where they have.
+    columns have no names of their own, and 0 where they have. `named`: the columns' names stand in the file,
+    so that a column of the same name in another file is the same thing; `weight_name` is one of them.
     """
 
     features: Sequence[Column]
@@ -43,6 +47,8 @@ class Records:
     row_word: str = "line"
     digest: str = ""
     width: int = 0
+    named: bool = False
+    weight_name: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)

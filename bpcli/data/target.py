@@ -8,14 +8,11 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcli.data.cells import EXACT, counted, label_of, missing, rows_named
+from bpcli.data.cells import EXACT, MAX_AUTO_CLASSES, counted, label_of, listed, missing, rows_named
 from bpcli.data.records import Column, Records, Target
 from bpcli.errors import DataError
 
 Kind = Literal["classes", "binary_columns", "values"]
-
-#: `task: auto` reads whole numbers as classes up to this many distinct ones.
-MAX_AUTO_CLASSES = 20
 
 
 def target_kind(records: Records, task: str, loss_targets: Sequence[str] | None) -> tuple[Kind, str]:
@@ -186,18 +183,24 @@ def encode(target: Target, records: Records, part: str = "data") -> NDArray[Any]
 
     `part` is how an error calls the rows. DataError for a label that training did not show, or missing cells.
     """
-    refuse_missing(records)
     names = tuple(column.name for column in records.targets)
     if names != target.columns:
         # A table in another order: by name. An array's column has but one name, whatever it is.
         if set(names) >= set(target.columns):
             by_name = {column.name: column for column in records.targets}
             records = _with_targets(records, [by_name[name] for name in target.columns])
+        elif records.named:
+            raise DataError(
+                f"{part}: the target is {_quoted(names)}, and in training it was {_quoted(target.columns)}",
+                file=records.file,
+                hint="give the column the name that it has in training",
+            )
         elif len(names) != len(target.columns):
             raise DataError(
                 f"{counted(len(names), 'target column')}; the model was trained on {len(target.columns)}",
                 file=records.file,
             )
+    refuse_missing(records)
     if target.kind == "classes":
         return _classes(target, records, part)
     for column in records.targets:
@@ -232,6 +235,18 @@ def _classes(target: Target, records: Records, part: str) -> NDArray[np.int64]:
             hint="a stratified split puts every class into training",
         )
     return y
+
+
+def as_written(records: Records) -> Records:
+    """A target of classes with its labels as written, where the numbers would not tell them apart."""
+    column = records.targets[0]
+    if column.written is None:
+        return records
+    return _with_targets(records, [Column(column.name, "text", column.written)])
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return listed([repr(name) for name in names])
 
 
 def refuse_missing(records: Records) -> None:

@@ -21,8 +21,8 @@ class Preset(Layer):
         """The layers that the preset stands for, as a config would write them."""
 
     def expand(self) -> Layer:
-        tree = Sequential.model_validate({"layers": self.layers_of(), "head": self.head, "name": self.name})
-        return tree.expand()
+        fields = {"layers": self.layers_of(), "head": self.head, "name": self.name, "from": self.from_}
+        return Sequential.model_validate(fields).expand()
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
         raise TypeError(f"{self.type} is a preset: expand() it before it is built")

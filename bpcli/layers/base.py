@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from bpcli.spec.base import Component
+from bpcli.spec.base import Component, Many
 
 if TYPE_CHECKING:
     from bpcli.activations.base import Activation
@@ -29,11 +29,19 @@ class Layer(Component):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")] | None = None
+    from_: str | Annotated[Many[str], Field(min_length=2)] | None = Field(
+        default=None,
+        alias="from",
+        description="in a sequential: what comes in, instead of what the layer before gives. The name of an "
+        "earlier layer there, or input; a list of several for a layer that takes several",
+    )
 
     #: Whether the function is differentiable everywhere; a property where it depends on the fields.
     smooth: ClassVar[bool] = True
     #: Whether each row of the output depends on its own row of the input alone (batch_norm's does not).
     row_wise: ClassVar[bool] = True
+    #: Whether it takes several inputs: then x, shape and dx are tuples.
+    several: ClassVar[bool] = False
     #: What happens to a sequence mask: kept for the next layer, consumed, or would be ignored (then refused).
     masks: ClassVar[Literal["keep", "consume", "ignore"]] = "ignore"
 
@@ -52,6 +60,10 @@ class Layer(Component):
     def expand(self) -> Layer:
         """The tree of visible layers that this one stands for: itself, unless it is a preset."""
         return self
+
+    def head_fields(self) -> dict[str, Any]:
+        """What a preset's own options say about the output layer that `head: auto` adds to it."""
+        return {}
 
     def children(self) -> tuple[tuple[str, Layer], ...]:
         """(key, layer) of each child of a container, in order."""
@@ -82,4 +94,9 @@ def keyed(layers: Iterable[Layer]) -> tuple[tuple[str, Layer], ...]:
 
 def expanded(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     """The layers with every preset among them, or below them, replaced by the tree it stands for."""
-    return tuple(layer.expand() for layer in layers)
+    inner = ((layer, layer.expand()) for layer in layers)
+    # A preset's automatic head is for the whole model: inside a list it has none.
+    return tuple(
+        made.replace(head="none") if made.type != layer.type and hasattr(made, "head") else made
+        for layer, made in inner
+    )

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
 
 from bpcli.activations.base import Activation
 from bpcli.initializers.base import Initializer
@@ -34,13 +35,27 @@ class Mlp(Preset):
     init: Annotated[Initializer, Named("initializers")] = Field(
         default="glorot_uniform", validate_default=True
     )  # pyright: ignore[reportAssignmentType]
-    l1: NonNegativeFloat = 0.0
-    l2: NonNegativeFloat = 0.0
+    l1: NonNegativeFloat = Field(default=0.0, description="as on dense, for every layer, the head included")
+    l2: NonNegativeFloat = Field(default=0.0, description="as on dense, for every layer, the head included")
 
     examples: ClassVar = (
         Example({"hidden": [4, 3], "activation": "tanh"}, (5,)),
         Example({"hidden": [4], "norm": "batch_norm", "activation": "sigmoid"}, (2, 3)),
     )
+
+    @model_validator(mode="after")
+    def _hidden_options(self) -> Self:
+        for name in ("dropout", "norm"):
+            if not self.hidden and getattr(self, name):
+                raise PydanticCustomError(
+                    "hidden",
+                    "{name} comes after each hidden layer, and there is none",
+                    {"name": name, "hint": "set hidden: [64], for example"},
+                )
+        return self
+
+    def head_fields(self) -> dict[str, Any]:
+        return {"init": self.init, "l1": self.l1, "l2": self.l2}
 
     def layers_of(self) -> list[dict[str, Any] | Layer | str]:
         layers: list[dict[str, Any] | Layer | str] = ["flatten"]

@@ -14,19 +14,24 @@ from bpcli.layers.sequential import Sequential
 from bpcli.spec.base import Example, Many
 from bpcli.spec.registry import Named
 
+_KEEP = "let the layers keep the shape: convolutions with padding: same, and no flatten"
+
 
 class Residual(Layer):
-    """y = x + f(x), f the inner layers one after the other; with `projection`, y = x P + f(x).
+    """y = x + f(x), f the inner layers one after the other; with `projection`, y = x[::s] P + f(x).
 
-    Backward: dx = dy + dy ∂f/∂x; with `projection`, dP = xᵀ dy and dx = dy Pᵀ + dy ∂f/∂x.
-    Shapes: x (n, ..., c) -> y (n, ..., d); P (c, d), without bias. d = c unless `projection` is set.
+    Backward: dx = dy + dy ∂f/∂x; with `projection`, dP = x[::s]ᵀ dy, and dy Pᵀ goes to the dx of x[::s].
+    Shapes: x (n, ..., c) -> y (n, ..., d); P (c, d), without bias. Without `projection`, f keeps the shape.
+    With it f may change the channels, and lower the axes between by strides: P is a 1×1 convolution with the
+    smallest stride s of each axis that gives f's size, ⌈h / s⌉ = u (s = 1 where f keeps it).
     Source: He, Zhang, Ren and Sun, 2016.
     """
 
     type: Literal["residual"] = "residual"
     layers: Annotated[Many[Annotated[Layer, Named("layers")]], Field(min_length=1)]
     projection: bool = Field(
-        default=False, description="whether x passes through a matrix of its own, to change its width"
+        default=False,
+        description="whether x passes through a 1×1 convolution of its own, to fit f's width and strides",
     )
 
     masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
@@ -37,6 +42,16 @@ class Residual(Layer):
         ),
         Example(
             {"layers": ["batch_norm", {"type": "residual", "layers": [{"type": "dense", "units": 3}]}]}, (3,)
+        ),
+        Example(
+            {
+                "layers": [
+                    {"type": "conv2d", "filters": 3, "kernel": 3, "stride": [2, 1], "padding": 1},
+                    {"type": "activation", "function": "tanh"},
+                ],
+                "projection": True,
+            },
+            (5, 3, 2),
         ),
     )
 
@@ -60,18 +75,18 @@ class Residual(Layer):
         )  # x goes past the inner layers: what they do to a mask, the sum does not see
         output = self.body.build(shape, decl)
         decl.plan.masked = masked
+        fits = strides(shape, output) is not None
         if not self.projection and output != shape:
-            hint = (
-                "projection: true fits the width" if shape[:-1] == output[:-1] else "let them keep the shape"
-            )
             raise decl.error(
-                f"the layers turn {shape} into {output}, which cannot be added to the input", hint
+                f"the layers turn {shape} into {output}, which cannot be added to the input",
+                "projection: true fits it to them" if fits else _KEEP,
             )
         if self.projection:
-            if not shape or shape[:-1] != output[:-1]:
+            if not fits:
                 raise decl.error(
-                    f"the layers turn {shape} into {output}; a projection only changes the last axis",
-                    "let the layers keep all other axes",
+                    f"the layers turn {shape} into {output}; a projection changes the last axis, and lowers "
+                    "the others by strides only",
+                    _KEEP,
                 )
             if "P" in dict(self.body.steps):
                 raise decl.error(
@@ -86,24 +101,63 @@ class Residual(Layer):
         y = ctx.buf("y", f.shape, f.dtype)
         if not self.projection:
             return ctx.xp.add(x, f, out=y)
-        flat = ctx.saved = x.reshape(-1, x.shape[-1])
+        places = _places(x, f)
+        flat = self._taken(x, places, ctx).reshape(-1, x.shape[-1])
+        ctx.saved = flat, places
         ctx.matmul(flat, p.P, y.reshape(-1, y.shape[-1]))
         y += f
         return y
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         df = self.body.backward(p, g, dy, ctx)
+        if not self.projection:
+            if not ctx.need_dx:
+                return None
+            return ctx.xp.add(dy, df, out=ctx.buf("dx", df.shape, df.dtype))
+        flat, places = ctx.saved
         flat_dy = dy.reshape(-1, dy.shape[-1])
-        if self.projection:
-            ctx.matmul(ctx.saved.T, flat_dy, g.P)
+        ctx.matmul(flat.T, flat_dy, g.P)
         if not ctx.need_dx:
             return None
         dx = ctx.buf("dx", df.shape, df.dtype)
-        if not self.projection:
-            return ctx.xp.add(dy, df, out=dx)
-        ctx.matmul(flat_dy, p.P.T, dx.reshape(-1, dx.shape[-1]))
-        dx += df
+        through = dx if places is None else ctx.buf("through", (*dy.shape[:-1], df.shape[-1]), df.dtype)
+        ctx.matmul(flat_dy, p.P.T, through.reshape(flat.shape))
+        if places is None:
+            dx += df
+        else:
+            dx[...] = df
+            dx[places] += through
         return dx
+
+    def _taken(self, x: Any, places: Any, ctx: Ctx) -> Any:
+        """The part of x that the projection reads, as an array that lies in order."""
+        if places is None:
+            return x
+        part = x[places]
+        taken = ctx.buf("taken", part.shape, x.dtype)
+        taken[...] = part
+        return taken
 
     def flops(self, shape: Shape, output: Shape) -> int:
         return prod(output) + (2 * shape[-1] * prod(output) if self.projection else 0)
+
+
+def strides(shape: Shape, output: Shape) -> tuple[int, ...] | None:
+    """The smallest stride of each axis but the last that leads from one shape to the other, or None."""
+    if not shape or len(shape) != len(output) or not all(output):
+        return None
+    found = tuple(-(-before // after) for before, after in zip(shape[:-1], output[:-1], strict=True))
+    fits = all(
+        -(-before // stride) == after
+        for before, after, stride in zip(shape[:-1], output[:-1], found, strict=True)
+    )
+    return found if fits else None
+
+
+def _places(x: Any, f: Any) -> tuple[slice, ...] | None:
+    """Which positions of x the projection reads; None for all of them."""
+    found = strides(x.shape[1:], f.shape[1:])
+    assert found is not None
+    if all(stride == 1 for stride in found):
+        return None
+    return (slice(None), *(slice(None, None, stride) for stride in found))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from bpcli.activations.base import Activation
 from bpcli.core.ctx import Ctx
 from bpcli.core.store import Decl, Tree
+from bpcli.layers._wiring import INPUT, Source, add_up, any_of, check_wiring, each, first, pick, wire
 from bpcli.layers.base import Layer, Shape, expanded, keyed
 from bpcli.spec.base import Example, Many
 from bpcli.spec.registry import Named
@@ -14,14 +15,19 @@ from bpcli.spec.registry import Named
 class Sequential(Layer):
     """y = fₖ(… f₂(f₁(x))), the layers one after the other.
 
-    Backward: the chain rule, last layer first.
+    Backward: the chain rule, last layer first; gradients that meet at one layer's output are added up.
     Shapes: each layer takes what the one before it gives.
+    With `from: a`, a layer takes what the earlier layer of the name `a` in the same list gives, or with
+    `from: input` what the list itself gets; with `from: [a, b]` it takes both, as a tuple, and must be a
+    layer that takes several, such as concatenate or add. So a list can say any net without loops: skips,
+    branches, two towers. Every layer but the last has to be taken by a later one.
     """
 
     type: Literal["sequential"] = "sequential"
     layers: Many[Annotated[Layer, Named("layers")]]
     head: Literal["auto", "none"] = "none"
 
+    several: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
     examples: ClassVar = (
         Example(
@@ -29,11 +35,43 @@ class Sequential(Layer):
             (3,),
         ),
         Example({"layers": ["flatten", {"type": "dense", "units": 2}]}, (2, 3)),
+        Example(  # a skip past two layers, and the input taken twice more
+            {
+                "layers": [
+                    {"type": "dense", "units": 3, "activation": "tanh", "name": "a"},
+                    {"type": "dense", "units": 2, "activation": "sigmoid"},
+                    {"type": "dense", "units": 3, "name": "b"},
+                    {"type": "add", "from": ["a", "b", INPUT], "name": "c"},
+                    {"type": "concatenate", "from": ["c", INPUT]},
+                    {"type": "dense", "units": 2},
+                ]
+            },
+            (3,),
+        ),
+        Example(  # two branches, one of several inputs
+            {
+                "layers": [
+                    {"type": "dense", "units": 3, "activation": "tanh", "name": "left"},
+                    {"type": "dense", "units": 3, "activation": "tanh", "name": "right", "from": INPUT},
+                    {
+                        "type": "sequential",
+                        "from": ["left", "right"],
+                        "layers": [{"type": "multiply", "name": "product"}, {"type": "dense", "units": 2}],
+                    },
+                ]
+            },
+            (2, 3),
+        ),
     )
 
     @cached_property
     def steps(self) -> tuple[tuple[str, Layer], ...]:
         return keyed(self.layers)
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Whose output each layer takes: that of layer k, counted from 1, where 0 is what the list gets."""
+        return wire(self.layers)
 
     def children(self) -> tuple[tuple[str, Layer], ...]:
         return self.steps
@@ -42,31 +80,42 @@ class Sequential(Layer):
         return self.replace(layers=expanded(self.layers))
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
-        for index, (key, layer) in enumerate(self.steps):
-            if key in dict(self.steps[:index]):
-                raise decl.error(
-                    f"two layers are named '{key}'", "give each a name of its own", "layers", index
-                )
-            shape = decl.build(key, layer, shape, "layers", index)
-        return shape
+        if self.head == "auto" and decl.path:
+            raise decl.error("head: auto is for the whole model, not for a part of it", None, "head")
+        check_wiring(self.steps, decl)
+        shapes, masked = [shape], [decl.plan.masked]
+        for index, ((key, layer), source) in enumerate(zip(self.steps, self.sources, strict=True)):
+            decl.plan.masked = any_of(masked, source)
+            shapes.append(decl.build(key, layer, pick(shapes, source), "layers", index, wired=True))
+            masked.append(decl.plan.masked)
+        return shapes[-1]
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
-        mask, trained_below = ctx.mask, ctx.need_dx
-        for key, layer in self.steps:
+        outputs, masks, wanted = [x], [ctx.mask], [ctx.need_dx]
+        for (key, layer), source in zip(self.steps, self.sources, strict=True):
             child = ctx.child(key)
-            child.mask, child.need_dx = mask, trained_below
-            x = layer.forward(p[key], x, child)
-            if layer.masks != "keep":
-                mask = None
-            trained_below = trained_below or p[key].trainable
-        return x
+            child.mask = first(masks, source)
+            child.need_dx = any_of(wanted, source)
+            outputs.append(layer.forward(p[key], pick(outputs, source), child))
+            masks.append(child.mask if layer.masks == "keep" else None)
+            wanted.append(child.need_dx or p[key].trainable)
+        return outputs[-1]
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
-        for key, layer in reversed(self.steps):
-            if dy is None:  # nothing below is trained, and nobody asked for the input's gradient
-                return None
-            dy = layer.backward(p[key], g[key], dy, ctx.child(key))
-        return dy
+        children = [(ctx.child(key), p[key].trainable) for key, _ in self.steps]
+        wanted = [ctx.need_dx, *(child.need_dx or trainable for child, trainable in children)]
+        dys: list[Any] = [None] * len(self.steps) + [dy]  # of the list's input, and of each layer's output
+        for k in range(len(self.steps), 0, -1):
+            if not wanted[k]:  # nothing here or below is trained, and nobody asked for the input's gradient
+                continue
+            (key, layer), source = self.steps[k - 1], self.sources[k - 1]
+            dx = layer.backward(p[key], g[key], dys[k], children[k - 1][0])
+            if dx is None:
+                continue
+            for j, part in zip(each(source), (dx,) if isinstance(source, int) else dx, strict=True):
+                if wanted[j]:
+                    dys[j] = part if dys[j] is None else add_up(dys[j], part, f"sum{j}", ctx)
+        return dys[0] if ctx.need_dx else None
 
     def final_activation(self) -> Activation | None:
         return self.steps[-1][1].final_activation() if self.steps else None

@@ -56,9 +56,16 @@ class Loss(Component):
         """What the mean over this batch divides by: the sum of its weights, or its rows."""
         return float(len(batch)) if batch.weight is None else float(batch.weight.sum(dtype="float64"))
 
+    def check(self, y: Any, target: Target) -> None:
+        """Before training: BuildError where training targets y are none that this loss is defined for."""
+
     def row_weights(self, y: Any, target: Target) -> Any:
         """The weights (n,) that the loss itself gives to training rows (class weights), or None."""
         return None
+
+    def takes_mixed(self, target: Target) -> bool:
+        """Whether a target may be the mean of several rows' (mixup); of classes, as probabilities (n, k)."""
+        return target.kind == "values"
 
     def for_evaluation(self) -> Loss:
         """The same loss without what is only meant for training: smoothing and class weights."""
@@ -68,6 +75,10 @@ class Loss(Component):
         """What outputs y stand for: probabilities or scores (n, k) for classes, (n, d) for several 0/1
         columns, else the values (n, d)."""
         return y
+
+    def details(self, y: Any, xp: Any) -> dict[str, Any]:
+        """What else outputs y say of each value: (n, d) by name, in the target's units; for `predict`."""
+        return {}
 
     @abstractmethod
     def baseline(self, target: Target) -> list[float]:
@@ -105,4 +116,6 @@ def class_weights(option: ClassWeight, y: Any, target: Target) -> Any:
                 hint=f"the labels are {', '.join(target.labels)}",
             )
         table = [option.get(label, 1.0) for label in target.labels]
+        if not any(table):
+            raise BuildError("class_weight is 0 for every label", ("loss", "class_weight"))
     return np.asarray(table)[y]

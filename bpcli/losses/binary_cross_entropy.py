@@ -75,6 +75,9 @@ class BinaryCrossEntropy(Loss):
     def row_weights(self, y: Any, target: Target) -> Any:
         return class_weights(self.class_weight, y, target)
 
+    def takes_mixed(self, target: Target) -> bool:
+        return target.kind == "binary_columns"
+
     def for_evaluation(self) -> Loss:
         return self.replace(label_smoothing=0.0, class_weight=None, pos_weight=None)
 

@@ -9,6 +9,7 @@ from bpcli.core.cplx import real
 from bpcli.core.ctx import Ctx
 from bpcli.data.records import Batch, Target
 from bpcli.errors import BuildError
+from bpcli.losses._columns import refuse
 from bpcli.losses.base import ClassWeight, Loss, class_weights, column_means
 from bpcli.spec.base import Example
 
@@ -41,7 +42,23 @@ class CrossEntropy(Loss):
                 ("loss",),
                 hint="use mse or binary_cross_entropy, or check the target column",
             )
+        if (i := self.ignore_index) is not None and (target.kind != "classes" or not 0 <= i < target.width):
+            raise BuildError(
+                f"ignore_index is {i}, which is no class here",
+                ("loss", "ignore_index"),
+                "it is the place of a label in order: "
+                + ", ".join(f"{place} is {label}" for place, label in enumerate(target.labels[:12]))
+                if target.labels
+                else "probabilities have no class to ignore; remove it",
+            )
         return target.width
+
+    def check(self, y: Any, target: Target) -> None:
+        if target.kind != "values":
+            return
+        hint = "use mse for plain numbers; the columns must be the classes' probabilities, untransformed"
+        refuse(self.type, target, y < 0, "negative", hint)
+        refuse(self.type, target, abs(y.sum(axis=1) - 1) > 1e-3, "unnormalised", hint)
 
     def rows(self, y: Any, t: Any, ctx: Ctx) -> tuple[Any, Any]:
         xp, (n, k), s = ctx.xp, y.shape, self.label_smoothing
@@ -84,6 +101,9 @@ class CrossEntropy(Loss):
 
     def row_weights(self, y: Any, target: Target) -> Any:
         return class_weights(self.class_weight, y, target)
+
+    def takes_mixed(self, target: Target) -> bool:
+        return self.ignore_index is None
 
     def for_evaluation(self) -> Loss:
         return self.replace(label_smoothing=0.0, class_weight=None)

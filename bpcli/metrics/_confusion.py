@@ -98,6 +98,9 @@ class Averaged(PerClass):
             )
         return self
 
+    def is_table(self) -> bool:
+        return self.average == "none"
+
     def label(self) -> str:
         if self.positive is not None:
             return f"{self.type}_{self.positive}"

@@ -29,6 +29,10 @@ class Metric(Component):
     #: True for a metric that must see all rows at once (a ranking); it is left out of the training part.
     whole: ClassVar[bool] = False
 
+    def is_table(self) -> bool:
+        """Whether the value is more than one number, so that no best can be told by it."""
+        return False
+
     def label(self) -> str:
         """The name under which it is reported: `val.<label>`."""
         return self.type

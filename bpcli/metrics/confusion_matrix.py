@@ -21,6 +21,9 @@ class ConfusionMatrix(Metric):
     targets: ClassVar[tuple[str, ...]] = ("classes",)
     examples: ClassVar = (Example({}),)
 
+    def is_table(self) -> bool:
+        return True
+
     def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:
         k = target.width
         cells = np.bincount(prediction.y * k + prediction.labels, minlength=k * k)

@@ -37,10 +37,14 @@ def is_run(path: Path) -> bool:
 def find_run(ref: str, runs_dir: Path) -> Path:
     """The run folder that a user means. CheckpointError: none such, several such, or not a run."""
     path = Path(ref).expanduser()
+    if ref == LATEST:
+        try:
+            return _latest(runs_dir)
+        except CheckpointError:
+            if not is_run(path):  # the user may stand in the folder of runs
+                raise
     if is_run(path):  # a link may lead elsewhere tomorrow
         return path.resolve() if path.is_symlink() else path
-    if ref == LATEST:
-        return _latest(runs_dir)
     runs = {run.name: run for run in list_runs(runs_dir)} if ref else {}
     if ref in runs:
         return runs[ref]

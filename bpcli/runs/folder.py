@@ -13,13 +13,14 @@ import re
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from bpcli.errors import CheckpointError, UsageError, WriteError
 from bpcli.runs import durable
 from bpcli.runs.canonical import encode, from_json, to_json
 from bpcli.runs.checkpoint import Arrays, Meta
 from bpcli.runs.find import LATEST, RUN_FILE, find_run, list_runs
+from bpcli.runs.info import Info, checked
 from bpcli.runs.kept import Kept
 from bpcli.runs.lock import RunLock
 from bpcli.runs.metrics_log import MetricsLog
@@ -98,9 +99,9 @@ class RunFolder:
         return self.path.resolve().name
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Info:
         """What run.json held when it was opened, and what `update` changed since."""
-        return dict(self._info)
+        return Info(self._info, str(self.path / RUN_FILE))
 
     def update(self, **fields: Any) -> None:
         """Sets fields of run.json. WriteError."""
@@ -254,11 +255,9 @@ def _read_text(path: Path) -> str:
         raise CheckpointError(f"it cannot be read: {error.strerror}", file=str(path)) from None
 
 
-def _read_info(path: Path) -> dict[str, Any]:
+def _read_info(path: Path) -> Info:
     try:
         info = from_json(_read_text(path))
-        if not isinstance(info, dict):
-            raise ValueError("it is not a mapping")
     except ValueError as error:
         raise CheckpointError(f"the file is damaged: {error}", file=str(path), code="BP242") from None
-    return cast("dict[str, Any]", info)
+    return checked(info, str(path))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, NonNegativeFloat
+from pydantic import BeforeValidator, NonNegativeFloat, model_validator
 from pydantic_core import PydanticCustomError
 
+from bpcli.errors import BuildError
 from bpcli.spec.base import Component
 
 
@@ -18,7 +21,7 @@ def _share(value: Any) -> Any:
         number = value.strip().removesuffix("%").rstrip()
         if "%" in value and number.replace(".", "", 1).isdigit() and float(number) < 100:
             return float(number) / 100.0
-    elif not isinstance(value, float) or value < 1 or value == round(value):
+    elif not isinstance(value, float) or not isfinite(value) or value < 1 or value == round(value):
         return value
     raise PydanticCustomError(
         "share",
@@ -34,6 +37,8 @@ class Clock:
     step: int
     steps_per_epoch: int
     horizon: int
+    #: What the schedule remembers of the epochs so far, where it does: see `Schedule.memory`.
+    memory: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def epoch(self) -> int:
@@ -50,18 +55,64 @@ class Schedule(Component):
 
     warmup: Annotated[NonNegativeFloat, BeforeValidator(_share)] = 0.0
 
+    #: Whether the rate rises to lr by itself: such a schedule starts below lr, and takes no warmup.
+    rises: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _one_rise(self) -> Self:
+        if self.rises and self.warmup:
+            raise PydanticCustomError(
+                "warmup", "{name} rises by itself", {"name": self.type, "hint": "remove warmup"}
+            )
+        return self
+
     def rate(self, lr: float, clock: Clock) -> float:
         """The learning rate of this step. BuildError where the schedule does not fit lr."""
         steps = self.warmup_steps(clock)
         if clock.step < steps:
             return lr * (clock.step + 1) / steps
-        after = Clock(clock.step - steps, clock.steps_per_epoch, max(1, clock.horizon - steps))
+        after = replace(clock, step=clock.step - steps, horizon=max(1, clock.horizon - steps))
         return lr * self.factor(after, lr)
 
     def warmup_steps(self, clock: Clock) -> int:
         """The number of steps over which the rate rises."""
-        return round(self.warmup * clock.horizon) if self.warmup < 1 else round(self.warmup)
+        return in_steps(self.warmup, clock.horizon)
 
     @abstractmethod
     def factor(self, clock: Clock, lr: float) -> float:
         """The multiple of lr at this step of the clock, which starts after the warmup; 1 at its step 0."""
+
+    def memory(self) -> dict[str, Any]:
+        """The first value of what it remembers, on the clock: plain JSON, saved in every checkpoint."""
+        return {}
+
+    def check(self, higher: Mapping[str, bool]) -> None:
+        """Before training: `higher` says of each metric, such as `val.loss`, whether higher is better.
+
+        BuildError where what the schedule watches is not among them.
+        """
+
+    def observe(
+        self, metrics: Mapping[str, Mapping[str, Any]], higher: Mapping[str, bool], memory: dict[str, Any]
+    ) -> None:
+        """After each epoch: what its metrics (part, then label) say goes into the memory."""
+
+
+def in_steps(share: float, horizon: int) -> int:
+    """A number of steps, which may be given as a share of the horizon below 1."""
+    return round(share * horizon) if share < 1 else round(share)
+
+
+#: A number of steps, or a share of the horizon below 1, also written 5%.
+Steps = Annotated[NonNegativeFloat, BeforeValidator(_share)]
+
+
+def lowest(min_lr: float, lr: float) -> float:
+    """min_lr as a multiple of lr; BuildError where it is above it."""
+    if min_lr > lr:
+        raise BuildError(
+            f"the schedule's min_lr ({min_lr:g}) is above the optimizer's lr ({lr:g})",
+            ("schedule", "min_lr"),
+            hint="lower min_lr, or raise optimizer.lr",
+        )
+    return min_lr / lr

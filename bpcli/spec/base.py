@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.fields import FieldInfo
 
 
 class Example(NamedTuple):
     """A small instance of a component that the generic tests build: its fields, and an input shape.
 
-    `shape` is without the batch axis and only means something for families that take an array.
+    `shape` is without the batch axis and only means something for families that take an array; a layer
+    that takes several has a tuple of their shapes.
     """
 
     fields: dict[str, Any] = {}
-    shape: tuple[int, ...] = ()
+    shape: tuple[Any, ...] = ()
 
 
 class Strict(BaseModel):
     """A section of the config: unknown keys, wrong types and NaN are errors; nothing changes later."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=False
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=False,
+        serialize_by_alias=True,
     )
+
+    @classmethod
+    def config_keys(cls) -> dict[str, FieldInfo]:
+        """The keys that a config may set here, and their fields. `from`, which no Python name can be, is the
+        alias of `from_`; any other key is its field's name."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
+
+    def config_values(self) -> dict[str, Any]:
+        """Every key with its value, as Python has it."""
+        return {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
 
 
 class Component(Strict):
@@ -44,17 +62,16 @@ class Component(Strict):
 
     def replace(self, **fields: Any) -> Self:
         """A copy with some fields changed, validated again."""
-        kept = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self).model_validate({**kept, **fields})
+        return type(self).model_validate({**self.config_values(), **fields})
 
-    def short(self) -> str:
-        """One line for tables: the type and the fields that differ from their defaults."""
+    def short(self, *, without: Collection[str] = ()) -> str:
+        """One line for tables: the type and the fields that differ from their defaults, some left out."""
         told: list[str] = []
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            text = _short(value)
-            if name not in {"type", "name"} and value != field.default and text != field.default:
-                told.append(f"{name}={text}")
+        fields = self.config_keys()
+        for key, value in self.config_values().items():
+            default, text = fields[key].default, _short(value)
+            if key not in {"type", "name", *without} and value != default and text != default:
+                told.append(f"{key}={text}")
         return f"{self.type}({', '.join(told)})" if told else self.type
 
 

@@ -45,7 +45,7 @@ def manual(cls: type[Component]) -> Manual:
             _default(field),
             field.description or "",
         )
-        for name, field in cls.model_fields.items()
+        for name, field in cls.config_keys().items()
         if name != "type"
     ]
     return Manual(

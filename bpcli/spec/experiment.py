@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_core import PydanticCustomError
 
 from bpcli.callbacks.base import Callback
+from bpcli.data.augment.base import Augment
 from bpcli.data.sources.base import Source
 from bpcli.data.splits.base import Split
 from bpcli.data.transforms.base import Transform
@@ -72,8 +73,23 @@ class DataSection(Strict):
     target_transform: Annotated[Transform, Named("transforms")] | None = Field(
         None, description="for a regression target; undone in predictions and metrics"
     )
+    augment: Many[Annotated[Augment, Named("augment")]] = Field(
+        default=(), description="random changes of the training part, anew in each epoch, after preprocess"
+    )
     batch_size: PositiveInt = 32
     shuffle: bool = Field(default=True, description="a new order each epoch, a function of seed and epoch")
+
+
+class AverageSection(Strict):
+    """Evaluate and keep the mean of the weights, while training goes on with the last ones."""
+
+    kind: Literal["ema", "swa"] = Field(
+        default="ema", description="a moving mean over steps, or the plain mean over the epochs' ends"
+    )
+    decay: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.999, description="ema: the mean's share of what it was at each step"
+    )
+    start: NonNegativeInt = Field(default=0, description="epochs before the mean begins")
 
 
 class TrainSection(Strict):
@@ -83,7 +99,9 @@ class TrainSection(Strict):
     max_time: Duration | None = Field(
         default=None, description="stop after this long, with a resumable checkpoint"
     )
-    accumulate: PositiveInt = Field(default=1, description="micro-batches summed up before each update")
+    accumulate: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1, description="micro-batches summed up before each update"
+    )
     clip_value: PositiveFloat | None = Field(default=None, description="every gradient element to [-v, v]")
     clip_norm: PositiveFloat | None = Field(
         default=None, description="every parameter tensor's gradient norm to at most v"
@@ -91,9 +109,10 @@ class TrainSection(Strict):
     clip_global_norm: PositiveFloat | None = Field(
         default=None, description="the whole gradient's norm to at most v"
     )
+    average: AverageSection | None = Field(default=None, description="average the weights: ema or swa")
     precision: Literal["float32", "float64"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
-    threads: Literal["auto"] | PositiveInt = Field(
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = Field(
         default="auto", description="the result does not depend on it"
     )
 

@@ -81,7 +81,7 @@ def _with_readers(
     cls: type[Strict], schema: dict[str, Any], definitions: dict[str, Any], prefix: str
 ) -> dict[str, Any]:
     """Fields that also read text (durations, shares) say so, in this class and in the sections inside it."""
-    for name, field in cls.model_fields.items():
+    for name, field in cls.config_keys().items():
         choices = field_options(field)
         if any(
             getattr(getattr(m, "func", None), "__name__", "") in READERS for o in choices for m in o.metadata
@@ -108,6 +108,8 @@ def _opened(schema: Any) -> Any:
         return {"$ref": f"#/$defs/{given['x-family']}", **rest}
     opened: dict[str, Any] = {}
     for key, value in given.items():
+        if given.get("type") == "array":  # Pydantic counts the entries of a list as if it were text
+            key = {"minLength": "minItems", "maxLength": "maxItems"}.get(key, key)
         if key == "properties":
             opened[key] = {name: _opened(inner) for name, inner in value.items()}
         elif key in ("default", "enum", "const", "examples", "required"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpcli.errors import ConfigError, Problem
 from bpcli.files import find_config
+from bpcli.spec.folders import move_paths
 from bpcli.spec.merge import extended
 from bpcli.spec.nodes import MAX_DEPTH, MAX_VALUES, Node, Place, Places, Problems
 from bpcli.spec.overrides import override, set_option
@@ -101,6 +102,7 @@ def _finish(
     device: str | None = None,
     name: str | None = None,
 ) -> Loaded:
+    extends = root.child("extends") is not None
     root = extended(root, folder, file, problems)
     for given in overrides:
         override(root, given, problems)
@@ -110,6 +112,8 @@ def _finish(
         if value is not None:
             set_option(root, path, value, flag, problems)
     References(problems).substitute(root)
+    if extends:
+        move_paths(root, folder)
     assert isinstance(root.value, dict)
     if "name" not in root.value:
         root.value["name"] = Node(_default_name(file), root.place)

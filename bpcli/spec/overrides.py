@@ -39,6 +39,8 @@ def override(root: Node, given: str, problems: Problems) -> None:
             path = parse_key(key)
             value = parse_value(text, place, problems)
             if value is not None:
+                if path[0] == "vars":
+                    _check_variables(root, path, value)
                 assign(root, path, value)
     except _Bad as bad:
         problems.add(str(bad), place, _with_indices(root, path), hint=bad.hint, code="BP219")
@@ -130,6 +132,24 @@ def assign(root: Node, path: Path, value: Node) -> None:
         node = child
 
 
+def _check_variables(root: Node, path: Path, value: Node) -> None:
+    """Refuses a variable that the config does not define: nothing can refer to it."""
+    defined = root.child("vars")
+    known = [] if defined is None or not isinstance(defined.value, dict) else list(defined.value)
+    given = path[1:2] or (tuple(value.value) if isinstance(value.value, dict) else ())
+    for name in given:
+        if name in known:
+            continue
+        near = closest(str(name), known)
+        if near:
+            hint = f"did you mean '{clip(near)}'?"
+        elif known:
+            hint = f"known in vars: {clip(', '.join(known))}"
+        else:
+            hint = "the config has no vars, so set the key itself"
+        raise _Bad(f"there is no variable {clip(dotted(('vars', name)))}", hint)
+
+
 def delete(root: Node, path: Path) -> None:
     """Takes one key or list entry out."""
     node = root
@@ -186,7 +206,7 @@ def _created(root: Node, path: Path, place: Place) -> Node:
     node = Node({}, place, place)
     if named and path not in IMPLIED_TYPES:
         holder = section_at(tree, path[:-1])
-        field = holder.model_fields.get(str(path[-1])) if holder else None
+        field = holder.config_keys().get(str(path[-1])) if holder else None
         if field is not None and isinstance(field.default, str):
             node.value = {"type": Node(field.default, place, place)}
     return node

@@ -38,6 +38,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "sources": ("bpcli.data.sources", "data source"),
     "splits": ("bpcli.data.splits", "split"),
     "transforms": ("bpcli.data.transforms", "transform"),
+    "augment": ("bpcli.data.augment", "augmentation"),
 }
 
 

@@ -108,7 +108,7 @@ def step(choices: list[Option], value: Any, part: str | int, path: Path) -> list
         return found
     cls = section(choices, value, path)
     if cls is not None:
-        field = cls.model_fields.get(part)
+        field = cls.config_keys().get(part)
         return [] if field is None else field_options(field)
     return [
         option

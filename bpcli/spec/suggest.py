@@ -23,6 +23,9 @@ _HOMES: tuple[Path, ...] = (
     ("data", "split"), ("early_stop",), ("checkpoint",),
 )  # fmt: skip
 
+#: Keys of so many things that having one says nothing about where it belongs.
+_ANYWHERE = frozenset({"type", "name", "from"})
+
 _NOTHING = object()
 
 
@@ -30,7 +33,7 @@ def unknown_key(path: Path, tree: Any, missing: set[Path]) -> tuple[str | None, 
     """(hint, the path of the key that was probably meant)."""
     parent, key = path[:-1], str(path[-1])
     cls = section_at(tree, parent)
-    known = list(cls.model_fields) if cls else []
+    known = list(cls.config_keys()) if cls else []
     present = [name for name in known if child_of(value_at(tree, parent), name, _NOTHING) is not _NOTHING]
     absent = [name for name in known if name not in present]
     near = closest(key, absent)
@@ -61,7 +64,7 @@ def _home_of(key: str, parent: Path, tree: Any) -> tuple[Path, bool] | None:
             continue
         for home in _HOMES:
             cls = None if home == parent else _home_class(home, tree)
-            if cls is not None and name in cls.model_fields and name not in ("type", "name" if home else ""):
+            if cls is not None and name in cls.config_keys() and not (home and name in _ANYWHERE):
                 return home, synonym
     return None
 
@@ -71,7 +74,7 @@ def _home_class(home: Path, tree: Any) -> type[Strict] | None:
     found = section_at(tree, home)
     if found is None and home and value_at(tree, home) is None:
         holder = section_at(tree, home[:-1])
-        field = holder.model_fields.get(str(home[-1])) if holder else None
+        field = holder.config_keys().get(str(home[-1])) if holder else None
         if field is not None and isinstance(field.default, str):
             for option in field_options(field):
                 if option.family:

@@ -44,9 +44,12 @@ def literals(choices: list[Option]) -> list[Any]:
 def _words(option: Option) -> list[str]:
     base, origin = option.base, get_origin(option.base)
     for item in option.metadata:
-        name = getattr(getattr(item, "func", None), "__name__", "")
+        reader = getattr(item, "func", None)
+        name = getattr(reader, "__name__", "")
         if name in READERS:
             return [READERS[name]]
+        if isinstance(told := getattr(reader, "words", None), str):
+            return [told]
     if option.family is not None:
         word = FAMILIES[option.family][1]
         return [f"{article(word)} {word} (a name, or a mapping with 'type')"]
@@ -65,7 +68,7 @@ def _words(option: Option) -> list[str]:
     if origin is dict:
         return [f"a mapping of names, each to {in_words(options(get_args(base)[1]))}"]
     if isinstance(base, type) and issubclass(base, Strict):
-        keys = list(base.model_fields)
+        keys = list(base.config_keys())
         return [f"a mapping with the keys {', '.join(keys[:4])}{', …' if len(keys) > 4 else ''}"]
     return ["a value"]
 

@@ -38,6 +38,13 @@ def load(run: str | Path, *, runs_dir: str | Path = "runs", checkpoint: str = "b
     return Saved.open(run, runs_dir, checkpoint)
 
 
+def predict(
+    run: str | Path, rows: Any, *, runs_dir: str | Path = "runs", checkpoint: str = "best"
+) -> list[dict[str, Any]]:
+    """The predictions of a run for a file, a list of mappings, or an array: see `Saved.predict`."""
+    return list(load(run, runs_dir=runs_dir, checkpoint=checkpoint).predict(rows))
+
+
 def evaluate(
     run: str | Path,
     split: str = "test",

@@ -56,8 +56,9 @@ def memory(trainer: Trainer) -> int:
     model, data = trainer.model, trainer.data
     arrays = [part.x.nbytes for part in (data.train, data.val, data.test) if part is not None]
     vectors = (2 + len(trainer.slots)) * model.store.w.nbytes + model.store.s.nbytes
+    averages = sum(int(mean.nbytes) for mean in trainer.average.arrays.values())
     trainer.rehearse()
-    return sum(arrays) + vectors + trainer.ctx.nbytes()
+    return sum(arrays) + vectors + averages + trainer.ctx.nbytes()
 
 
 def _layer(built: Built, model: Model) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _layer(built: Built, model: Model) -> dict[str, Any]:
     return {
         "name": ".".join(built.path),
         "type": built.layer.type,
-        "detail": built.layer.short(),
+        "detail": built.layer.short(without=("layers",)),  # a container's have lines of their own
         "input": _plain(built.input),
         "output": _plain(built.output),
         "parameters": sum(prod(param.shape) for param in own),

@@ -33,6 +33,6 @@ def diagnose(model: Model, value: Any, step: int, epoch: int) -> Problem:
     return Problem(
         f"training diverged at step {step}, in epoch {epoch}: {culprit}",
         hint="lower optimizer.lr, add train.clip_global_norm, or standardize the data; "
-        "the checkpoints before it are intact",
+        "any checkpoint written before it is intact",
         code="BP300",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Coordinates drawn of each tensor, rows of the batch, and seconds after which the cost is extrapolated.
 DRAWN = 24
-ROWS = 32
+ROWS = 16
 PATIENCE = 2.0
 
 
@@ -77,7 +78,9 @@ class Probe:
 def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None = None) -> dict[str, Any]:
     """The report of features `gradcheck --json`: each parameter, the input, and the cost section."""
     one_blas_thread()
-    experiment = loaded.experiment
+    # Always in float64 on the host, whatever the training runs on.
+    train = loaded.experiment.train.model_copy(update={"device": "cpu"})
+    experiment = loaded.experiment.model_copy(update={"train": train})
     with placed(loaded):
         data = prepare(
             experiment.data,
@@ -90,20 +93,26 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
     if saved is not None:
         model.store.w[:] = saved.model.store.w
         model.store.s[:] = saved.model.store.s
+    else:  # with biases of exactly zero, a ReLU over blank pixels sits on its kink: look a little beside it
+        aside = generator(experiment.seed, "gradcheck", "aside").standard_normal(model.store.size)
+        model.store.w += 0.01 * aside
     data = weighted(data, model.loss)
     penalties = Penalties(experiment.regularize, model.store)
-    probe = Probe(
-        model, _batch(data, experiment.seed, experiment.data.batch_size), penalties, experiment.seed
-    )
+    batch = _batch(data, experiment.seed, experiment.data.batch_size, experiment.data.shuffle)
+    smooth = _is_smooth(model, penalties)
+    if not smooth:  # equal pixels are ties for a maximum: the same rows, a hundredth of their spread aside
+        aside = generator(experiment.seed, "gradcheck", "rows").standard_normal(batch.x.shape)
+        batch = replace(batch, x=batch.x + 0.01 * batch.x.std() * aside)
+    probe = Probe(model, batch, penalties, experiment.seed)
     blocks = _blocks(model, layer)
     with model.backend.quiet():
-        return _report(probe, blocks, _is_smooth(model, penalties), experiment.seed)
+        return _report(probe, blocks, smooth, experiment.seed)
 
 
-def _batch(data: Prepared, seed: int, size: int) -> Batch:
+def _batch(data: Prepared, seed: int, size: int, shuffle: bool) -> Batch:
     """The first rows that training would see."""
     part = data.train
-    rows = order(seed, 0, len(part), True)[: min(size, ROWS)]
+    rows = order(seed, 0, len(part), shuffle)[: min(size, ROWS)]
     assert part.y is not None
     return Batch(part.x[rows], part.y[rows], None if part.weight is None else part.weight[rows])
 

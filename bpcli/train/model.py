@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from bpcli.core.ctx import Ctx, Pass
 from bpcli.core.store import Built, Decl, Plan, Store, Tree
 from bpcli.errors import BuildError
 from bpcli.layers.base import Layer, Shape
+from bpcli.layers.sequential import Sequential
 from bpcli.spec.registry import family
+from bpcli.train.groups import grouped
 
 if TYPE_CHECKING:
     from bpcli.data.records import Target
@@ -80,25 +84,36 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
             "choose a loss for this target, or set data.task",
         )
     units = loss.units(target)
-    net = with_head(experiment.model.expand(), shape, units, loss.head_activation)
+    if experiment.model.from_ is not None:
+        raise BuildError(
+            "the whole model has nothing to take its input from", ("model", "from"), "remove 'from'"
+        )
+    net = experiment.model.expand()
+    if not net.children():  # a single layer is a list of one, so that it has a name and a place
+        net = Sequential.model_validate({"layers": [net]})
+    head = {"type": "dense", "units": units, "name": "head", **experiment.model.head_fields()}
+    if loss.head_activation != "linear":
+        head["activation"] = loss.head_activation
+    net = with_head(net, shape, head)
     plan = Plan()
     decl = Decl(plan, (), ("model",))
     output = net.build(shape, decl)
     _check_output(net, output, units, loss, target)
+    plan.params = grouped(plan.params, experiment.optimizer.groups)
+    _check_memory(plan, experiment)
     store = Store(plan, dtype or np.dtype(experiment.train.precision), backend(experiment.train.device))
     store.initialize(experiment.seed)
     return Model(net, loss, target, shape, output, store, store.view(store.w, store.s), store.view(store.g))
 
 
-def with_head(net: Layer, shape: Shape, units: int, activation: str = "linear") -> Layer:
-    """With `head: auto`, the net and an output layer of that width; else the net as it is."""
+def with_head(net: Layer, shape: Shape, head: dict[str, Any]) -> Layer:
+    """With `head: auto`, the net and this output layer; else the net as it is."""
     if getattr(net, "head", "none") != "auto":
         return net
     layers: list[Any] = [layer for _, layer in net.children()]
     if len(net.build(shape, Decl(Plan(), (), ("model",)))) > 1:
         layers.append("flatten")
-    head: dict[str, Any] = {"type": "dense", "units": units, "name": "head"}
-    layers.append(head if activation == "linear" else head | {"activation": activation})
+    layers.append(head)
     return net.replace(layers=layers, head="none")
 
 
@@ -118,6 +133,20 @@ def _check_output(net: Layer, output: Shape, units: int, loss: Loss, target: Tar
             f"the net ends in {final.type}, but {loss.type} takes logits and applies it itself",
             where,
             f"remove the {final.type}; predictions are probabilities all the same",
+        )
+
+
+def _check_memory(plan: Plan, experiment: Experiment) -> None:
+    """Refuses a net whose vectors alone are larger than the machine's memory."""
+    count = sum(prod(param.shape) for param in plan.params)
+    vectors = 2 + len(experiment.optimizer.slot_names())
+    need = count * vectors * np.dtype(experiment.train.precision).itemsize
+    if hasattr(os, "sysconf") and need > (there := os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")):
+        raise BuildError(
+            f"the net has {count:,} parameters; with gradients and the optimizer's memory they need "
+            f"{need / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}",
+            ("model",),
+            "make the layers smaller",
         )
 
 

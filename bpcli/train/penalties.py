@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bpcli.regularizers.base import Constraint
 from bpcli.spec.registry import family
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Penalties:
         self._store = store
         self._terms: list[tuple[slice, Any]] = []
         known = family("regularizers")
+        chosen = [regularizer for regularizer in chosen if not isinstance(regularizer, Constraint)]
         for segment in store.segments:
             if segment.decay:
                 self._terms += [(segment.slice, regularizer) for regularizer in chosen]

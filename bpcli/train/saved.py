@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,12 @@ from bpcli.data.pipeline import Pipeline
 from bpcli.data.prepare import read_part, split_part
 from bpcli.errors import CheckpointError, DataError, UsageError
 from bpcli.files import Files
-from bpcli.runs.folder import RunFolder
+from bpcli.runs.folder import RunFolder, Which
 from bpcli.spec.load import Loaded, load_resolved
+from bpcli.train.average import deployed
 from bpcli.train.evaluate import baseline, chosen_metrics, evaluate, outputs
 from bpcli.train.model import Model, build
-from bpcli.train.session import placed
+from bpcli.train.session import check_identity, identity_of, placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,19 +40,23 @@ class Saved:
         one_blas_thread()
         self.path = folder.path
         self.info = folder.info
+        # What was trained on a GPU can be used without one.
         self.loaded: Loaded = load_resolved(
-            folder.path / "resolved.yaml", folder=Path(self.info["config_folder"])
+            folder.path / "resolved.yaml", ["train.device=cpu"], folder=Path(self.info["config_folder"])
         )
-        # Without a monitored metric there is no `best`, and the last weights are what counts.
-        which = "best" if checkpoint == "best" and folder.has("best") else "last"
+        which: Which = "best" if checkpoint == "best" else "last"
+        if which == "best" and not folder.has("best"):
+            which = "last"
         arrays, self.meta = folder.load(which)
-        text = folder.read_text("pipeline.json")
-        if sha256(text.encode()).hexdigest() != self.meta.get("pipeline"):
+        if which != checkpoint and self.meta.get("best", {}).get("monitor") is not None:
+            # Only without a monitored metric are the last weights what counts.
             raise CheckpointError(
-                "the stored preprocessing does not belong to this checkpoint",
-                file=str(folder.path / "pipeline.json"),
-                hint="it was changed after training; bring the old file back",
+                "the run's checkpoint 'best' is gone",
+                file=str(folder.path),
+                hint="use the last one: --checkpoint last",
             )
+        text = folder.read_text("pipeline.json")
+        check_identity(self.meta, identity_of(self.loaded.experiment, text), str(folder.path))
         self.checkpoint = which
         self.pipeline = Pipeline.from_json(text)
         self.model: Model = self._model(arrays)
@@ -70,8 +74,9 @@ class Saved:
             model = build(self.loaded.experiment, self.pipeline.target, self.pipeline.shape)
         if self.meta.get("layout") != model.store.layout():
             raise CheckpointError("the checkpoint belongs to another net", file=str(self.path))
-        model.store.w[:] = model.backend.asarray(arrays["w"])
-        model.store.s[:] = model.backend.asarray(arrays["s"])
+        w, s = deployed(arrays)
+        model.store.w[:] = model.backend.asarray(w)
+        model.store.s[:] = model.backend.asarray(s)
         return model
 
     def higher_is_better(self, name: str) -> bool:
@@ -109,17 +114,26 @@ class Saved:
             part = self._file(rows, target=False)
         else:
             part = part_from_memory(self.pipeline, rows, dtype=self.model.store.dtype)
-        with self.model.backend.quiet():
-            for where, y in outputs(self.model, part.x, self.model.workspace()):
-                yield from self._said(part.rows[where], self.model.loss.predict(y, np))
+        chunks = outputs(self.model, part.x, self.model.workspace())
+        while True:
+            with self.model.backend.quiet():  # not around the yields: the caller's warnings are his own
+                chunk = next(chunks, None)
+                if chunk is None:
+                    return
+                said = list(self._said(part.rows[chunk[0]], chunk[1]))
+            yield from said
 
-    def _said(self, numbers: NDArray[np.int64], predicted: NDArray[Any]) -> Iterator[dict[str, Any]]:
-        target = self.model.target
+    def _said(self, numbers: NDArray[np.int64], y: NDArray[Any]) -> Iterator[dict[str, Any]]:
+        target, predicted = self.model.target, self.model.loss.predict(y, np)
         if target.kind == "values":
             values = self.pipeline.invert_target(predicted)
-            for number, row in zip(numbers.tolist(), values.tolist(), strict=True):
+            details = self._details(y)
+            for index, (number, row) in enumerate(zip(numbers.tolist(), values.tolist(), strict=True)):
                 said = row[0] if len(row) == 1 else dict(zip(target.columns, row, strict=True))
-                yield {"row": number, "prediction": said, "probabilities": None}
+                told = {"row": number, "prediction": said, "probabilities": None}
+                if details:
+                    told["details"] = {name: float(column[index]) for name, column in details.items()}
+                yield told
         elif target.kind == "binary_columns":
             for number, row in zip(numbers.tolist(), predicted.tolist(), strict=True):
                 chances = dict(zip(target.columns, row, strict=True))
@@ -131,6 +145,16 @@ class Saved:
                 sure = self.model.loss.gives_probabilities
                 chances = dict(zip(target.labels, row, strict=True)) if sure else None
                 yield {"row": number, "prediction": label, "probabilities": chances}
+
+    def _details(self, y: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """What the loss says beside each value, by name; of several columns, by column and name."""
+        columns = self.model.target.columns
+        return {
+            name if len(columns) == 1 else f"{column}_{name}": values[:, place]
+            for name, found in self.model.loss.details(y, np).items()
+            for values in (self.pipeline.invert_target(found),)
+            for place, column in enumerate(columns)
+        }
 
     def _file(self, path: str | Path, *, target: bool) -> Part:
         """A file that the user named: relative to the working directory."""

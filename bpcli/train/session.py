@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from bpcli.core.backend import one_blas_thread
 from bpcli.data.prepare import prepare
-from bpcli.errors import BpcliError, BuildError, CheckpointError, DataError, Diverged, Stopped
+from bpcli.errors import (
+    BpcliError,
+    BuildError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    Diverged,
+    Stopped,
+)
 from bpcli.files import Files
 from bpcli.runs.folder import RunFolder
 from bpcli.spec.load import load_resolved, to_yaml
+from bpcli.train.average import deployed
 from bpcli.train.changes import refuse_changes
 from bpcli.train.environment import differences, environment, threads
 from bpcli.train.evaluate import baseline, evaluate
@@ -28,6 +37,7 @@ from bpcli.train.trainer import Trainer
 if TYPE_CHECKING:
     from bpcli.data.records import Prepared
     from bpcli.losses.base import Loss
+    from bpcli.spec.experiment import Experiment
     from bpcli.spec.load import Loaded
 
 
@@ -102,6 +112,7 @@ def resume(
             arrays, meta, which, warnings = folder.load_newest()
             _check(meta, trainer, folder)
             trainer.restore(arrays, meta)
+            _refuse_past(trainer, before)
             if trouble := folder.truncate_metrics(meta["metrics_bytes"]):
                 warnings = [*warnings, trouble]
             if which != "last":  # a run with nothing left to do would otherwise end with an older one
@@ -135,12 +146,13 @@ def prepared_trainer(loaded: Loaded) -> Trainer:
         )
         model = build(experiment, data.target, data.train.x.shape[1:])
         data = weighted(data, model.loss)
-        identity = {"pipeline": sha256(data.pipeline.to_json().encode()).hexdigest()}
+        identity = identity_of(experiment, data.pipeline.to_json())
         return Trainer(experiment, model, data, threads=threads(experiment.train.threads), identity=identity)
 
 
 def weighted(data: Prepared, loss: Loss) -> Prepared:
-    """The same data, the weights that the loss gives to training rows multiplied into theirs."""
+    """The same data, checked by the loss, its weights of training rows multiplied into theirs."""
+    loss.check(data.train.y, data.target)
     extra = loss.row_weights(data.train.y, data.target)
     if extra is None:
         return data
@@ -148,18 +160,44 @@ def weighted(data: Prepared, loss: Loss) -> Prepared:
     return replace(data, train=replace(data.train, weight=weight.astype(data.train.x.dtype)))
 
 
+def identity_of(experiment: Experiment, pipeline: str) -> dict[str, str]:
+    """Digests of what gives a checkpoint its meaning: the net with its loss, the preprocessing."""
+    net = f"{experiment.model.model_dump_json()}\n{experiment.loss and experiment.loss.model_dump_json()}"
+    return {"net": sha256(net.encode()).hexdigest(), "pipeline": sha256(pipeline.encode()).hexdigest()}
+
+
+def check_identity(meta: dict[str, Any], identity: dict[str, str], where: str) -> None:
+    """CheckpointError where a checkpoint was made by another net, or behind other preprocessing."""
+    words = {"net": "another net or loss", "pipeline": "other data or preprocessing"}
+    for key, word in words.items():
+        if meta.get(key) != identity[key]:
+            raise CheckpointError(
+                f"the checkpoint belongs to {word}",
+                file=where,
+                hint="a file of the run folder was changed after training; bring the old one back",
+            )
+
+
 def _check(meta: dict[str, Any], trainer: Trainer, folder: RunFolder) -> None:
-    if meta.get("layout") != trainer.model.store.layout():
-        raise CheckpointError("the checkpoint belongs to another net", file=str(folder.path))
-    if meta.get("pipeline") != trainer.identity["pipeline"]:
-        raise CheckpointError("the checkpoint belongs to other data or preprocessing", file=str(folder.path))
+    check_identity(meta, trainer.identity, str(folder.path))
+
+
+def _refuse_past(trainer: Trainer, before: Loaded) -> None:
+    """A run cannot be made shorter than it is."""
+    wanted = trainer.experiment.train.epochs
+    if wanted != before.experiment.train.epochs and wanted < trainer.epoch:
+        raise ConfigError(
+            f"the run has {trainer.epoch} epochs behind it, and cannot end after {wanted}",
+            path="train.epochs",
+            hint="give more, or train a new run",
+        )
 
 
 def _finish(trainer: Trainer, folder: RunFolder, listener: Listener) -> Outcome:
     """Runs the loop; whatever happens, run.json and the listener are told how it ended."""
     try:
         status = trainer.fit(folder, listener)
-        metrics, base, best_epoch = _result(trainer, folder)
+        metrics, base, best_epoch = _result(trainer, folder, listener)
         folder.rebuild_csv()
         folder.update(status=status, metrics=metrics, baseline=base, best_epoch=best_epoch)
     except BaseException as error:
@@ -194,15 +232,23 @@ def _note_end(folder: RunFolder, status: str) -> None:
         pass
 
 
-def _result(trainer: Trainer, folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any], int]:
+def _result(
+    trainer: Trainer, folder: RunFolder, listener: Listener
+) -> tuple[dict[str, Any], dict[str, Any], int]:
     """(metrics, baseline, epoch) of the best checkpoint, the test part read for the first time."""
     model, data = trainer.model, trainer.data
     metrics, epoch = trainer.last_metrics, trainer.epoch
+    arrays, _ = trainer.state()
     if trainer.monitor.name is not None and folder.has("best"):
-        arrays, meta = folder.load("best")
-        model.store.w[:] = model.backend.asarray(arrays["w"])
-        model.store.s[:] = model.backend.asarray(arrays["s"])
+        try:
+            arrays, meta = folder.load("best")
+        except CheckpointError as error:
+            listener({"event": "note", "message": f"{error}; the result is that of the last weights"})
+            arrays, meta = trainer.state()
         metrics, epoch = meta["metrics"], meta["epoch"]
+    w, s = deployed(arrays)
+    model.store.w[:] = model.backend.asarray(w)
+    model.store.s[:] = model.backend.asarray(s)
     metrics = dict(metrics)
     base: dict[str, dict[str, Any]] = {}
     invert = data.pipeline.invert_target
@@ -215,4 +261,13 @@ def _result(trainer: Trainer, folder: RunFolder) -> tuple[dict[str, Any], dict[s
     return metrics, base, epoch
 
 
-__all__ = ["Outcome", "placed", "prepared_trainer", "resume", "train", "weighted"]
+__all__ = [
+    "Outcome",
+    "check_identity",
+    "identity_of",
+    "placed",
+    "prepared_trainer",
+    "resume",
+    "train",
+    "weighted",
+]

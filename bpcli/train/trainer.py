@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Generator
+from contextlib import closing
+from functools import partial
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from bpcli.callbacks.base import Callback, StopTraining
+from bpcli.callbacks.base import StopTraining
 from bpcli.core.ctx import Ctx, Pass
 from bpcli.core.rows import Pool
-from bpcli.data.batches import batch_count, batches, order
+from bpcli.data.batches import batch_count
 from bpcli.data.records import Batch
-from bpcli.errors import BuildError, ConfigError, Diverged, Stopped
+from bpcli.errors import Diverged, Stopped
 from bpcli.metrics._prediction import Prediction
 from bpcli.schedules.base import Clock
+from bpcli.train.average import Average
 from bpcli.train.clip import clip
 from bpcli.train.diagnose import diagnose
 from bpcli.train.evaluate import chosen_metrics, evaluate
+from bpcli.train.feed import Feed
+from bpcli.train.hooks import Hooks
 from bpcli.train.monitor import Monitor
 from bpcli.train.penalties import Penalties
 from bpcli.train.saver import Saver
 from bpcli.train.scores import Scores
 from bpcli.train.signals import Signals
+from bpcli.train.update import Update, loss_now
 
 if TYPE_CHECKING:
     from bpcli.data.records import Prepared
@@ -50,6 +55,7 @@ class Trainer:
     ) -> None:
         self.experiment, self.model, self.data, self.identity = experiment, model, data, identity
         self.batch_size = experiment.data.batch_size
+        self.feed = Feed(experiment, model, data, threads=threads)
         self.batches_per_epoch = batch_count(len(data.train), self.batch_size)
         self.steps_per_epoch = -(-self.batches_per_epoch // experiment.train.accumulate)
         self.horizon = self.steps_per_epoch * experiment.train.epochs
@@ -57,19 +63,24 @@ class Trainer:
         self.ctx = Ctx(shared)
         self.ctx.child("net").need_dx = False
         self.eval_ctx = Ctx(Pass(model.backend, pool=shared.pool))
-        zeros = model.backend.xp.zeros_like
-        self.slots = {name: zeros(model.store.w) for name in experiment.optimizer.slot_names()}
-        experiment.optimizer.prepare(self.slots)
+        self.update = Update(experiment, model.store, whole=self.steps_per_epoch == 1)
+        self.slots = self.update.slots
+        self.average = Average(experiment.train.average, model)
         self.metrics = chosen_metrics(experiment, model.target)
         self.scores = Scores([metric for metric in self.metrics if not metric.whole], model.target)
         self.penalties = Penalties(experiment.regularize, model.store)
-        self.monitor = Monitor(experiment.checkpoint, self.metrics, has_val=data.val is not None)
-        self.callbacks = _callbacks(experiment, self.monitor.names)
+        self.hooks = Hooks(experiment)
+        self.monitor = Monitor(
+            experiment.checkpoint, self.metrics, has_val=data.val is not None, follow=self.hooks.watched
+        )
+        self.hooks.check(self.monitor.names)
         self.epoch = 0  # epochs completed
         self.batch = 0  # batches of the epoch in progress that are done
         self.step = 0  # updates done
         self.last_metrics: dict[str, dict[str, Any]] = {}
         self.gradient_norm = 0.0
+        experiment.schedule.check(self.monitor.directions)
+        self.schedule_memory = experiment.schedule.memory()
         self.rate = experiment.schedule.rate(experiment.optimizer.lr, self.clock())
 
     # --- the loop -----------------------------------------------------------------------------------
@@ -82,11 +93,11 @@ class Trainer:
         with Signals() as self._signals, self.model.backend.quiet():
             try:
                 while self.epoch < self.experiment.train.epochs:
-                    for callback, memory in self.callbacks:
-                        callback.before_epoch(self, memory)
-                    for window in self._windows():
-                        self._update(window)
-                        self._after_step()
+                    self.hooks.before_epoch(self)
+                    with closing(self._windows()) as windows:
+                        for window in windows:
+                            self._update(window)
+                            self._after_step()
                     self._end_epoch()
             except StopTraining as stop:
                 return str(stop)
@@ -111,57 +122,48 @@ class Trainer:
         penalty = self.penalties.add_to_gradient(ctx.child("penalties"))
         if penalty:
             self.scores.add_to("loss", [penalty * sum(norms), 0.0])
+        store.spare_frozen()
         self.gradient_norm = clip(store, self.experiment.train)
         if not (isfinite(total + penalty) and isfinite(self.gradient_norm)):
             raise Diverged(diagnose(model, total + penalty, self.step + 1, self.epoch + 1))
         self.rate = self.experiment.schedule.rate(self.experiment.optimizer.lr, self.clock())
-        store.decay(self.rate * self.experiment.optimizer.weight_decay)
-        self.experiment.optimizer.step(
-            store.w, store.g, self.slots, self.rate, self.step + 1, ctx.child("optimizer")
-        )
+        now = partial(loss_now, self, window, norm)
+        self.update(self.rate, self.step + 1, ctx.child("optimizer"), total + penalty, now)
         self.step += 1
         self.batch += len(window)
 
     def rehearse(self) -> None:
         """One forward and backward pass of the first batch, whose gradient is thrown away."""
-        batch = next(self._windows())[0]
+        with closing(self._windows()) as windows:
+            batch = next(windows)[0]
         with self.model.backend.quiet():
             norm = self.model.loss.weight(batch) or 1.0
             self.experiment.method.gradient(self.model, batch, norm, self.ctx)
         self.ctx.shared.pending.clear()
 
     def clock(self) -> Clock:
-        return Clock(self.step, self.steps_per_epoch, self.horizon)
+        return Clock(self.step, self.steps_per_epoch, self.horizon, self.schedule_memory)
 
-    def _windows(self) -> Iterator[list[Batch]]:
+    def _windows(self) -> Generator[list[Batch]]:
         """The epoch's batches from where it stands, as many at a time as one update takes."""
-        data, count = self.data.train, self.experiment.train.accumulate
-        rows = order(self.experiment.seed, self.epoch, len(data), self.experiment.data.shuffle)
-        stream = self._on_device(batches(data, rows, self.batch_size, self.batch), copy=count > 1)
-        while window := list(islice(stream, count)):
-            yield window
-
-    def _on_device(self, stream: Iterator[Batch], *, copy: bool) -> Iterator[Batch]:
-        """A batch is valid until the next one is taken; a window of several needs copies."""
-        if self.model.backend.device == "cpu" and not copy:
-            yield from stream
-            return
-        move = self.model.backend.xp.array
-        for batch in stream:
-            yield Batch(move(batch.x), move(batch.y), None if batch.weight is None else move(batch.weight))
+        count = self.experiment.train.accumulate
+        with closing(self.feed.batches(self.epoch, self.batch)) as stream:
+            while window := list(islice(stream, count)):
+                yield window
 
     def _score(self, batch: Batch, y: Any, loss_sum: float, norm: float) -> None:
         host = self.model.backend.to_host
-        outcome = Prediction(
-            host(y), host(batch.y), self.model.loss, loss_sum, norm, self.data.pipeline.invert_target
-        )
+        t = host(batch.y)
+        if self.model.target.kind == "classes" and t.ndim > 1:
+            t = t.argmax(axis=1)  # mixed rows count as what they are most
+        outcome = Prediction(host(y), t, self.model.loss, loss_sum, norm, self.data.pipeline.invert_target)
         self.scores.add(outcome)
 
     # --- around the loop ----------------------------------------------------------------------------
 
     def _after_step(self) -> None:
-        for callback, memory in self.callbacks:
-            callback.after_step(self, memory)
+        self.average.follow(self.epoch)
+        self.hooks.after_step(self)
         self.listener(
             {
                 "event": "step", "epoch": self.epoch + 1, "epochs": self.experiment.train.epochs,
@@ -183,17 +185,17 @@ class Trainer:
     def _end_epoch(self) -> None:
         """The epoch's metrics, what callbacks make of them, and the checkpoint."""
         self._refuse_infinite()
+        self.average.end_epoch(self)
         self.last_metrics = {"train": self.scores.values()}
-        if self.data.val is not None:
+        if (val := self.data.val) is not None:
             invert = self.data.pipeline.invert_target
-            self.last_metrics["val"] = evaluate(
-                self.model, self.data.val, self.metrics, self.eval_ctx, invert
-            )
+            with self.average.deployed():
+                self.last_metrics["val"] = evaluate(self.model, val, self.metrics, self.eval_ctx, invert)
         self.epoch += 1
         self.batch = 0
         self.scores.clear()
-        for callback, memory in self.callbacks:
-            callback.after_epoch(self, memory)
+        self.experiment.schedule.observe(self.last_metrics, self.monitor.directions, self.schedule_memory)
+        self.hooks.after_epoch(self)
         self.folder.log_metrics({"epoch": self.epoch, "step": self.step, **self.last_metrics})
         self.folder.log_timing(
             {"epoch": self.epoch, "step": self.step, "seconds": round(time.monotonic() - self._started, 3)}
@@ -228,6 +230,7 @@ class Trainer:
         host = self.model.backend.to_host
         arrays = {"w": host(self.model.store.w), "s": host(self.model.store.s)}
         arrays |= {f"optimizer.{name}": host(slot) for name, slot in self.slots.items()}
+        arrays |= {name: host(mean) for name, mean in self.average.arrays.items()}
         arrays |= {f"epoch.{label}": sums for label, sums in self.scores.arrays().items()}
         meta: Meta = {
             "epoch": self.epoch,
@@ -236,9 +239,8 @@ class Trainer:
             "metrics": self.last_metrics,
             "metrics_bytes": self.folder.metrics_length,
             "best": self.monitor.state(),
-            "callbacks": [
-                {"type": callback.type, "memory": deepcopy(memory)} for callback, memory in self.callbacks
-            ],
+            "callbacks": self.hooks.state(),
+            "schedule": {"type": self.experiment.schedule.type, "memory": dict(self.schedule_memory)},
             "layout": self.model.store.layout(),
             **self.identity,
         }
@@ -251,27 +253,13 @@ class Trainer:
         self.model.store.s[:] = asarray(arrays["s"])
         for name, slot in self.slots.items():
             slot[:] = asarray(arrays[f"optimizer.{name}"])
+        for name, mean in self.average.arrays.items():
+            mean[:] = asarray(arrays[name])
         sums = {name.removeprefix("epoch."): a for name, a in arrays.items() if name.startswith("epoch.")}
         self.scores.restore(sums)
         self.epoch, self.batch, self.step = meta["epoch"], meta["batch"], meta["step"]
         self.last_metrics = meta["metrics"]
         self.monitor.restore(meta["best"])
-        for (callback, memory), saved in zip(self.callbacks, meta["callbacks"], strict=False):
-            if saved["type"] == callback.type:
-                memory.update(saved["memory"])
-
-
-def _callbacks(experiment: Experiment, names: Sequence[str]) -> list[tuple[Callback, Meta]]:
-    """Each callback with its memory, writers before editors before readers. BuildError at its YAML."""
-    placed: list[tuple[Callback, tuple[str | int, ...]]] = [
-        (callback, ("callbacks", index)) for index, callback in enumerate(experiment.callbacks)
-    ]
-    if experiment.early_stop:
-        placed.append((experiment.early_stop, ("early_stop",)))
-    for callback, where in placed:
-        try:
-            callback.check(names)
-        except ConfigError as error:
-            raise BuildError(error.problems[0].message, where, error.problems[0].hint) from None
-    placed.sort(key=lambda pair: ("write", "edit", "read").index(pair[0].priority))
-    return [(callback, callback.memory()) for callback, _ in placed]
+        if (kept := meta.get("schedule", {})).get("type") == self.experiment.schedule.type:
+            self.schedule_memory.update(kept["memory"])
+        self.hooks.restore(meta["callbacks"])

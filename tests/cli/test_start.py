@@ -73,7 +73,7 @@ def test_help_names_every_command(cli: Cli) -> None:
     found = cli("--help")
     assert found.code == 0 and not found.err
     listed = found.out.split("Commands:")[1]
-    assert [line.split()[0] for line in listed.splitlines() if line.strip()] == list(COMMANDS)
+    assert [line.split()[0] for line in listed.splitlines() if line.strip()] == [*COMMANDS, "data"]
     assert "..." not in listed, "a summary is too long for its line"
 
 
@@ -81,9 +81,9 @@ def test_nothing_at_all_is_a_call_for_help(cli: Cli) -> None:
     assert cli() == cli("--help")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, "data show"])
 def test_each_command_explains_itself(cli: Cli, name: str) -> None:
-    found = cli(name, "--help")
+    found = cli(*name.split(), "--help")
     assert found.code == 0
     assert "Usage: bpcli" in found.out and "--json" in found.out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bpcli.core.rng import Stream, generator
+from bpcli.core.rng import Draws, Stream, generator
 
 
 def test_the_same_place_gives_the_same_numbers() -> None:
@@ -87,3 +87,98 @@ def test_the_streams_are_what_they_were() -> None:
     assert generator(1, "init", "dense1", "W").random(3).tolist() == pytest.approx(INIT, rel=1e-15)
     masks = Stream(1, "mask", "net", "dropout1").at(3, 1).random(3, dtype=np.float32).tolist()
     assert masks == pytest.approx(MASK, rel=1e-7)
+
+
+# --- numbers for many samples at once -------------------------------------------------------------------
+
+
+def everything(draws: Draws) -> list[np.ndarray]:
+    return [
+        draws.uniform(),
+        draws.uniform_field(3, 5),
+        draws.integers(-2, 3),
+        draws.normal_field(7),
+        draws.beta(0.2, 0.2),
+        draws.uniform(-1, 2),
+    ]
+
+
+def test_a_samples_numbers_do_not_depend_on_the_others() -> None:
+    whole = everything(Draws(1, "a", samples=np.arange(50)))
+    some = np.array([9, 0, 33])
+    for all_, part in zip(whole, everything(Draws(1, "a", samples=some)), strict=True):
+        assert np.array_equal(all_[some], part)
+
+
+def test_a_part_of_the_samples_goes_on_where_all_of_them_stood() -> None:
+    one, two = Draws(1, "a", samples=np.arange(9)), Draws(1, "a", samples=np.arange(9))
+    one.uniform_field(4)
+    two.uniform_field(4)
+    part = np.array([2, 7])
+    assert np.array_equal(one.uniform()[part], two.of(part).uniform())
+
+
+def test_every_purpose_seed_and_call_has_numbers_of_its_own() -> None:
+    rows = np.arange(1000)
+    drawn = [
+        Draws(1, "a", samples=rows).uniform(),
+        Draws(2, "a", samples=rows).uniform(),
+        Draws(1, "b", samples=rows).uniform(),
+        Draws(1, "a", samples=rows + 1000).uniform(),
+        Draws(1, "a", 1, samples=rows).uniform(),
+    ]
+    again = Draws(1, "a", samples=rows)
+    drawn += [again.uniform() for _ in range(3)][1:]
+    assert len(np.unique(np.concatenate(drawn))) == 1000 * len(drawn)
+    assert np.array_equal(drawn[0], Draws(1, "a", samples=rows).uniform())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
+def test_the_numbers_are_even_and_independent(seed: int) -> None:
+    """χ² over 64 cells, correlations with the next number, the next sample and the next epoch, each bit."""
+    n, m = 2000, 100
+    u = Draws(seed, "u", samples=np.arange(n)).uniform_field(m).astype(np.float64)
+    assert u.min() >= 0
+    assert u.max() < 1
+    counts = np.bincount((u * 64).astype(int).ravel(), minlength=64)
+    assert 25 < ((counts - n * m / 64) ** 2 / (n * m / 64)).sum() < 115  # 63 ± 11; 5 deviations
+    other = Draws(seed, "v", samples=np.arange(n)).uniform_field(m).astype(np.float64)
+    for a, b in ((u[:, 1:], u[:, :-1]), (u[1:], u[:-1]), (u, other)):
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 5 / np.sqrt(n * m)
+    bits = (
+        Draws(seed, "u", samples=np.arange(n))._words(50)[..., None] >> np.arange(64, dtype=np.uint64)
+    ) & 1
+    assert np.abs(bits.mean(axis=(0, 1)) - 0.5).max() < 5 * 0.5 / np.sqrt(50 * n)
+
+
+def test_the_shapes_of_the_distributions() -> None:
+    draws = Draws(3, "d", samples=np.arange(4000))
+    z = draws.normal_field(25)
+    assert z.dtype == np.float32
+    assert z.mean() == pytest.approx(0, abs=0.02)
+    assert z.std() == pytest.approx(1, abs=0.01)
+    assert (np.abs(z) < 1.96).mean() == pytest.approx(0.95, abs=0.005)
+    assert np.bincount(draws.integers(2, 5))[2:] == pytest.approx([4000 / 3] * 3, abs=150)
+    b = draws.beta(0.5, 0.5)
+    assert b.mean() == pytest.approx(0.5, abs=0.03)
+    assert b.var() == pytest.approx(1 / 8, abs=0.01)
+
+
+def test_the_draws_are_what_they_were() -> None:
+    """The words against SplitMix64 written out in whole numbers; a change changes every augmented run."""
+    mask = 2**64 - 1
+
+    def mix(z: int) -> int:
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+        return z ^ (z >> 31)
+
+    gamma = 0x9E3779B97F4A7C15
+    key = int(
+        np.random.Philox(key=generator(5, "x").bit_generator.state["state"]["key"]).state["state"]["key"][0]
+    )
+    expected = []
+    for sample in (0, 12):
+        state = mix((key + (sample + 1) * gamma) & mask)
+        expected.append([mix((state + j * gamma) & mask) for j in (1, 2, 3)])
+    assert Draws(5, "x", samples=np.array([0, 12]))._words(3).tolist() == expected

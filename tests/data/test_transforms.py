@@ -66,12 +66,12 @@ def test_a_large_mean_does_not_eat_the_deviation() -> None:
 
 
 @pytest.mark.parametrize("cls", [Standardize, MinMax])
-@pytest.mark.parametrize("per", ["all", "element"])
+@pytest.mark.parametrize("per", ["all", "channel", "element"])
 @pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
 def test_arrays(cls: type[Transform], per: str, dtype: str) -> None:
     values = np.random.default_rng(0).integers(0, 255, size=(50, 3, 4, 2)).astype(dtype)
     (column,) = through(make(cls, per=per), [Column("x", "array", values)])
-    axis = 0 if per == "element" else None
+    axis = {"all": None, "channel": (0, 1, 2), "element": 0}[per]
     x = values.astype(np.float64)
     if cls is Standardize:
         expected = (x - x.mean(axis=axis)) / x.std(axis=axis)

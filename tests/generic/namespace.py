@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,18 @@ TAKES = {"copyto": {"where"}}
 WITHOUT_OUT = frozenset({"einsum", "where", "tensordot"})
 
 
+#: `xp.lib.stride_tricks.as_strided(x, shape, strides)`, the one function of a submodule.
+_LIB = SimpleNamespace(
+    stride_tricks=SimpleNamespace(
+        as_strided=lambda x, shape, strides: np.lib.stride_tricks.as_strided(x, shape, strides)
+    )
+)
+
+
 class Restricted:
     """`xp.multiply`, `xp.zeros`, … as NumPy computes them; AttributeError for a name that CuPy lacks."""
+
+    lib = _LIB
 
     def __getattr__(self, name: str) -> Any:
         if name in CONSTANTS:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,15 +41,46 @@ class Rig:
         return y, None if dx is None else dx.copy(), self.store.g.copy()
 
 
+class Cut:
+    """A layer of several inputs that is fed one array (n, total) instead, which it cuts into the inputs.
+
+    So whatever holds of one input can be asked of it too.
+    """
+
+    def __init__(self, layer: Any, shapes: tuple[tuple[int, ...], ...]) -> None:
+        self._layer, self._shapes = layer, shapes
+        self._stops = list(accumulate(prod(shape) for shape in shapes))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+    def build(self, shape: Any, decl: Any) -> Any:
+        assert shape == (self._stops[-1],)
+        return self._layer.build(self._shapes, decl)
+
+    def forward(self, p: Any, x: Any, ctx: Any) -> Any:
+        parts = np.split(x, self._stops[:-1], axis=1)
+        inputs = (part.reshape(len(x), *shape) for part, shape in zip(parts, self._shapes, strict=True))
+        return self._layer.forward(p, tuple(inputs), ctx)
+
+    def backward(self, p: Any, g: Any, dy: Any, ctx: Any) -> Any:
+        dx = self._layer.backward(p, g, dy, ctx)
+        return None if dx is None else np.concatenate([part.reshape(len(dy), -1) for part in dx], axis=1)
+
+
 def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
-    """(label, component, shape) for every example of every component of a family; presets expanded."""
+    """(label, component, shape) for every example of every component of a family; presets expanded, and
+    layers of several inputs made to take one."""
     found = []
     for name, cls in family(family_name).classes().items():
         for number, example in enumerate(cls.examples):
             component: Any = cls.model_validate({"type": name, **example.fields})
             if hasattr(component, "expand"):
                 component = component.expand()
-            found.append((f"{name}{number}", component, example.shape))
+            shape = example.shape
+            if any(isinstance(part, tuple) for part in shape):
+                component, shape = Cut(component, shape), (sum(map(prod, shape)),)
+            found.append((f"{name}{number}", component, shape))
     return found
 
 

@@ -127,11 +127,13 @@ def test_a_layer_of_it_keeps_gradients_over_a_short_batch(function: Any) -> None
 
 @over_cases
 def test_smooth_says_the_truth(function: Any) -> None:
-    """Across zero, where all the usual kinks are, the slope jumps if and only if it is not smooth."""
-    ctx, dy = workspace(), np.array([[1.0, 0.0]])
-    right = gradient(function, np.array([[1e-9, 0.3]]), dy, ctx).copy()
-    left = gradient(function, np.array([[-1e-9, 0.3]]), dy, ctx)
-    assert (np.abs(right - left).max() < 1e-6) == function.smooth
+    """Across zero and the usual edges, the slope jumps somewhere if and only if it is not smooth."""
+    ctx, dy, jump = workspace(), np.array([[1.0, 0.0]]), 0.0
+    for kink in (0.0, 1.0, -1.0, 3.0, -3.0, 6.0, 0.5):
+        right = gradient(function, np.array([[kink + 1e-9, 0.3]]), dy, ctx).copy()
+        left = gradient(function, np.array([[kink - 1e-9, 0.3]]), dy, ctx)
+        jump = max(jump, float(np.abs(right - left).max() / max(1.0, np.abs(right).max())))
+    assert (jump < 1e-6) == function.smooth
 
 
 @over_cases

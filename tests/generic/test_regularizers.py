@@ -9,17 +9,21 @@ import pytest
 
 from bpcli.core.backend import backend
 from bpcli.core.ctx import Ctx, Pass
-from bpcli.regularizers.base import Regularizer
+from bpcli.regularizers.base import Constraint, Regularizer
 from bpcli.regularizers.l2 import L2
+from bpcli.regularizers.max_norm import MaxNorm
 from bpcli.spec.registry import family
 from tests.generic.namespace import RestrictedBackend
 
-CASES = [
+ALL = [
     pytest.param(cls.model_validate(example.fields), id=f"{name} {dict(example.fields)}")
     for name, cls in family("regularizers").classes().items()
     for example in cls.examples
 ]
+CASES = [case for case in ALL if not isinstance(case.values[0], Constraint)]
+CONSTRAINTS = [case for case in ALL if isinstance(case.values[0], Constraint)]
 every_case = pytest.mark.parametrize("penalty", CASES)
+every_constraint = pytest.mark.parametrize("constraint", CONSTRAINTS)
 
 
 def workspace() -> Ctx:
@@ -47,7 +51,7 @@ def error(penalty: Regularizer, w: Any) -> float:
 
 
 def test_every_regularizer_has_examples():
-    assert {case.values[0].type for case in CASES} == set(family("regularizers"))  # type: ignore[attr-defined]
+    assert {case.values[0].type for case in ALL} == set(family("regularizers"))  # type: ignore[attr-defined]
 
 
 @every_case
@@ -122,3 +126,39 @@ def test_the_value_is_summed_in_float64(penalty: Regularizer):
     value, _ = penalty.penalty(many, workspace())
     exact, _ = penalty.penalty(many.astype(np.float64), workspace())
     assert value == pytest.approx(exact, rel=1e-7)
+
+
+@every_constraint
+@pytest.mark.parametrize("shape", [(5, 3), (2, 3, 4), (6,)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constraint_works_in_place_and_once_is_enough(
+    constraint: Constraint, shape: tuple[int, ...], dtype: Any
+):
+    w = (10 * np.random.default_rng(1).normal(size=shape)).astype(dtype)
+    before, place = w.copy(), w.ctypes.data
+    constraint.project(w, workspace())
+    assert (w.dtype, w.shape, w.ctypes.data) == (dtype, shape, place)
+    assert not np.array_equal(w, before)
+    again = w.copy()
+    constraint.project(again, workspace())
+    np.testing.assert_allclose(again, w, rtol=1e-6)
+    elsewhere = before.copy()
+    constraint.project(elsewhere, Ctx(Pass(RestrictedBackend())))
+    np.testing.assert_array_equal(elsewhere, w)
+    zero = np.zeros(shape, dtype)
+    constraint.project(zero, workspace())
+    assert not zero.any()
+
+
+@every_constraint
+def test_a_constraint_is_no_penalty(constraint: Constraint):
+    value, g = constraint.penalty(weights(), workspace())
+    assert value == 0
+    assert g.shape == (9,)
+    assert not g.any()
+
+
+def test_max_norm_shortens_long_columns_and_no_others():
+    w = np.array([[3.0, 0.3], [4.0, 0.4]])
+    MaxNorm(limit=2.0).project(w, workspace())
+    np.testing.assert_allclose(w, [[1.2, 0.3], [1.6, 0.4]], rtol=1e-15)

@@ -22,6 +22,8 @@ CASES = [
     for example in cls.examples
 ]
 every_case = pytest.mark.parametrize("schedule", CASES)
+FROM_LR = [case for case in CASES if not case.values[0].rises]  # type: ignore[union-attr]
+RISING = [case for case in CASES if case.values[0].rises]  # type: ignore[union-attr]
 
 
 def clock(step: int, horizon: int = HORIZON) -> Clock:
@@ -39,14 +41,21 @@ def test_the_rate_is_finite_and_never_negative_also_beyond_the_horizon(schedule:
     assert max(rates) == pytest.approx(LR)
 
 
-@every_case
+@pytest.mark.parametrize("schedule", RISING)
+def test_a_rising_schedule_starts_below_lr_and_takes_no_warmup(schedule: Schedule):
+    assert 0 < schedule.factor(clock(0), LR) < 1
+    with pytest.raises(ValidationError, match="rises by itself"):
+        schedule.replace(warmup=5)
+
+
+@pytest.mark.parametrize("schedule", FROM_LR)
 def test_the_factor_starts_at_one(schedule: Schedule):
     assert schedule.factor(clock(0), LR) == 1
     steps = schedule.warmup_steps(clock(0))
     assert schedule.rate(LR, clock(steps)) == pytest.approx(LR, rel=1e-15)
 
 
-@every_case
+@pytest.mark.parametrize("schedule", FROM_LR)
 @pytest.mark.parametrize("warmup", [8, 0.08, "8%"])
 def test_the_warmup_rises_in_a_line_to_lr(schedule: Schedule, warmup: float | str):
     warm = schedule.replace(warmup=warmup)

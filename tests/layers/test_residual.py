@@ -74,3 +74,37 @@ def test_flops_count_the_projection() -> None:
     dense = {"type": "dense", "units": 5}
     assert residual({"type": "dense", "units": 4}).flops((4,), (4,)) == 4
     assert residual(dense, projection=True).flops((4,), (5,)) == 5 + 2 * 4 * 5
+
+
+def conv(filters: int, **fields: Any) -> dict[str, Any]:
+    return {"type": "conv2d", "filters": filters, "kernel": 3, "padding": 1, **fields}
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride", "output"),
+    [
+        ((8, 8, 2), 2, (4, 4, 5)), ((7, 5, 2), [2, 1], (4, 5, 5)),
+        ((9, 6, 5), 3, (3, 2, 5)), ((4, 4, 3), 1, (4, 4, 5)),
+    ],
+)  # fmt: skip
+def test_a_projection_follows_strides(shape: tuple[int, ...], stride: Any, output: tuple[int, ...]) -> None:
+    assert build(residual(conv(5, stride=stride), projection=True), shape) == output
+
+
+def test_strides_without_a_projection_are_refused_with_the_remedy() -> None:
+    with pytest.raises(BuildError, match="projection: true fits it"):
+        build(residual(conv(2, stride=2)), (8, 8, 2))
+
+
+@pytest.mark.parametrize("projection", [False, True])
+def test_a_height_that_no_stride_gives(projection: bool) -> None:
+    with pytest.raises(BuildError, match=r"\(8, 8, 2\) into \(6, 6, 2\).*padding: same"):
+        build(residual(conv(2, padding=0), projection=projection), (8, 8, 2))
+
+
+def test_the_projection_reads_every_other_pixel() -> None:
+    r = rig(residual(conv(3, stride=2), projection=True), (5, 4, 2))
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 2))
+    alone = rig(residual(conv(3, stride=2), projection=True), (5, 4, 2))
+    alone.p.P[...] = 0
+    np.testing.assert_allclose(r.forward(x) - alone.forward(x), x[:, ::2, ::2] @ r.p.P, atol=1e-13)

@@ -50,6 +50,16 @@ ACTIVATIONS: dict[str, tuple[dict[str, Any], Any]] = {
     "gelu, approximate": ({"approximate": True}, lambda x: F.gelu(x, approximate="tanh")),
     "silu": ({}, F.silu),
     "softplus": ({}, lambda x: F.softplus(x, threshold=700.0)),  # PyTorch's shortcut is off by 2e-9 at 20
+    "mish": ({}, F.mish),
+    "hard_sigmoid": ({}, lambda x: F.relu6(x + 3) / 6),  # hardsigmoid's own slope is a float32's 1/6
+    "hard_tanh": ({}, F.hardtanh),
+    "hard_tanh, range": ({"low": -3.0, "high": 0.5}, lambda x: F.hardtanh(x, -3.0, 0.5)),
+    "relu6": ({}, F.relu6),
+    "softsign": ({}, F.softsign),
+    "celu": ({}, F.celu),
+    "celu, alpha": ({"alpha": 0.25}, lambda x: F.celu(x, 0.25)),  # exact in PyTorch's float32 scalars
+    "exponential": ({}, torch.exp),
+    "log_softmax": ({}, lambda x: F.log_softmax(x, -1)),
 }
 
 

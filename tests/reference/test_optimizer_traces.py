@@ -15,6 +15,9 @@ from bpcli.optimizers.adagrad import Adagrad
 from bpcli.optimizers.adam import Adam
 from bpcli.optimizers.adamw import AdamW
 from bpcli.optimizers.base import Optimizer
+from bpcli.optimizers.lion import Lion
+from bpcli.optimizers.nadam import _product, _products
+from bpcli.optimizers.radam import Radam
 from bpcli.optimizers.rmsprop import Rmsprop
 from bpcli.optimizers.sgd import Sgd
 
@@ -93,6 +96,27 @@ def test_adamw_is_adam_that_decays_by_default():
     assert AdamW().weight_decay == 0.01
     assert Adam().weight_decay == 0
     assert trace(AdamW(), [1.0, -2.0]) == trace(Adam(), [1.0, -2.0])  # the decay itself is the trainer's
+
+
+def test_lion_moves_by_the_rate():
+    # m = 0, then 0.02 - so that 0.9 · 0.02 - 0.1 · 0.1 > 0 in spite of the gradient -0.1, and then < 0
+    assert trace(Lion(), [2.0, -0.1, -4.0]) == pytest.approx([0.9, 0.8, 0.9])
+    assert trace(Lion(), [0.0]) == [1.0]
+
+
+def test_radam_rectifies_from_the_sixth_step_on():
+    radam = Radam()
+    assert [radam.rectification(t) is None for t in (1, 5, 6)] == [True, True, False]
+    assert radam.rectification(100_000) == pytest.approx(1, rel=1e-9)
+
+
+def test_the_products_of_nadam_do_not_depend_on_what_was_asked_before():
+    _products.cache_clear()
+    late = _product(0.9, 4e-3, 40)
+    _products.cache_clear()
+    assert [_product(0.9, 4e-3, t) for t in range(41)][-1] == late > 0
+    assert _product(0.9, 4e-3, 100_000) == 0
+    assert len(_products(0.9, 4e-3)) < 1000
 
 
 def test_nesterov_without_momentum_is_refused():

@@ -32,26 +32,27 @@ def campaign(folder: Path, *options: str) -> dict[str, Any]:
     return found
 
 
-def check(found: dict[str, Any], runs: int) -> None:
+def check(found: dict[str, Any], runs: int, ended: int) -> None:
+    """At least so many runs went on to the right end, after so many real kills."""
     assert found["threads_alike"] is True
     assert found["good"] is True, found
     for tally in found["campaigns"]:
         assert tally["wrong"] == []
-        assert tally["identical"] == tally["runs"] == runs
-        assert tally["ended"] >= runs // 2, "most instants should lie within the run"
+        assert tally["identical"] == tally["runs"] >= runs
+        assert tally["ended"] >= ended
 
 
 def test_killed_at_ten_instants(tmp_path: Path) -> None:
-    check(campaign(tmp_path, "--kills", "10", "--again", "0", "--signals", "0"), 10)
+    check(campaign(tmp_path, "--kills", "10", "--again", "0", "--signals", "0"), 10, 10)
 
 
 @pytest.mark.slow
 def test_killed_again_and_again(tmp_path: Path) -> None:
-    check(campaign(tmp_path, "--kills", "0", "--again", "3", "--signals", "0"), 3)
+    check(campaign(tmp_path, "--kills", "0", "--again", "3", "--signals", "0"), 3, 45)
 
 
 @pytest.mark.slow
 def test_signals_at_thirty_instants(tmp_path: Path) -> None:
     found = campaign(tmp_path, "--kills", "0", "--again", "0", "--signals", "30")
-    check(found, 30)
+    check(found, 30, 15)
     assert found["campaigns"][0]["lost"] <= 1

@@ -123,7 +123,7 @@ def test_every_component_is_in_the_schema(schema: dict[str, Any]) -> None:
         branches = [branch.get("$ref") for branch in schema["$defs"][name]["anyOf"]]
         for kind, cls in family(name).classes().items():
             assert f"#/$defs/{name}.{kind}" in branches
-            assert set(schema["$defs"][f"{name}.{kind}"]["properties"]) == set(cls.model_fields)
+            assert set(schema["$defs"][f"{name}.{kind}"]["properties"]) == set(cls.config_keys())
 
 
 def test_a_manual_page() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import pytest
 
+from bpcli.files import Files
 from bpcli.spec.load import load
-from tests.spec.conftest import problems, tree
+from tests.spec.conftest import BASE, problems, tree
 
 
 def test_a_config_extends_another(config, tmp_path) -> None:
@@ -72,6 +73,47 @@ def test_a_wrong_extends(config, tmp_path, value: str, message: str) -> None:
 def test_extending_what_is_no_mapping(config) -> None:
     config(text="- 1\n", name="base.yaml")
     assert "is no mapping of keys" in problems(config(("version: 1", "extends: base.yaml")))[0]
+
+
+def test_data_paths_of_a_base_are_relative_to_the_base(tmp_path, monkeypatch) -> None:
+    sub, own = tmp_path / "sub", tmp_path / "own"
+    for folder in (sub, own):
+        folder.mkdir()
+        (folder / "train.csv").write_text("a,label\n")
+    text = BASE.replace(
+        "  batch_size: 64", "  test_source: {type: idx, images: im, labels: la}\n  batch_size: 64"
+    )
+    (sub / "b.yaml").write_text(text.replace("train.csv", '"${env:NONE:-train}.csv"'))
+    (sub / "im").touch()
+    (own / "la").touch()  # not beside the base, so where any config may find it
+    (own / "c.yaml").write_text("extends: ../sub/b.yaml\ndata: {source: {target: 0}}\n")
+    (own / "d.yaml").write_text("extends: c.yaml\n")
+    (own / "e.yaml").write_text("extends: c.yaml\ndata: {source: {path: train.csv}}\n")
+    (own / "f.yaml").write_text(f"extends: {sub / 'b.yaml'}\n")
+
+    def paths(file, *overrides: str) -> list:
+        found = load(file, overrides)
+        data = found.experiment.data
+        return [data.source.path, data.test_source.images, data.test_source.labels]
+
+    for name in ("c.yaml", "d.yaml"):
+        assert paths(own / name) == ["../sub/train.csv", "../sub/im", "la"]
+        assert Files(load(own / name).folder).find("../sub/train.csv").samefile(sub / "train.csv")
+    assert paths(own / "e.yaml")[0] == "train.csv"
+    assert paths(own / "f.yaml")[0] == str(sub / "train.csv")
+    assert paths(own / "c.yaml", "data.source.path=train.csv")[0] == "train.csv"
+    assert paths(sub / "b.yaml") == ["train.csv", "im", "la"]
+    (sub / "train.csv").unlink()
+    (own / "train.csv").unlink()
+    assert paths(own / "c.yaml")[0] == "../sub/train.csv", "an error names the place where it was meant to be"
+    monkeypatch.chdir(own)
+    assert paths("c.yaml")[1] == "../sub/im"
+
+
+def test_a_shipped_base_keeps_its_shipped_data(tmp_path) -> None:
+    (tmp_path / "x.yaml").write_text("extends: digits-mlp\n")
+    data = load(tmp_path / "x.yaml").experiment.data
+    assert data.source == load("digits-mlp").experiment.data.source
 
 
 # -- vars ----------------------------------------------------------------------------------------------------

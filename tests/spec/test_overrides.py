@@ -106,3 +106,34 @@ def test_options_are_overrides_by_another_name(config) -> None:
     ]  # fmt: skip
     found = load(config(("train:\n  epochs: 2\n", "")), seed=5, device="cuda", name="n").experiment
     assert (found.seed, found.train.device, found.name) == (5, "cuda", "n")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "vars.widht=3",
+            "there is no variable vars.widht (from the command line: vars.widht=3); did you mean 'width'?",
+        ),
+        (
+            "vars.zz=3",
+            "there is no variable vars.zz (from the command line: vars.zz=3); known in vars: width",
+        ),
+        (
+            "vars={zz: 3}",
+            "there is no variable vars.zz (from the command line: vars={zz: 3}); known in vars: width",
+        ),
+    ],
+)
+def test_a_variable_that_nothing_defines_cannot_be_set(config, given: str, said: str) -> None:
+    path = config(("units: 32", 'units: "${vars.width}"'), ("seed: 42", "vars: {width: 8}"))
+    (found,) = problems(path, given)
+    assert found.endswith(said)
+    (found,) = problems(config(), "vars.width=3")
+    assert "there is no variable vars.width" in found and "so set the key itself" in found
+
+
+def test_a_variable_of_a_base_can_be_set(config) -> None:
+    config(("units: 32", 'units: "${vars.width}"'), ("seed: 42", "vars: {width: 8}"), name="base.yaml")
+    found = tree(config(text="extends: base.yaml\n"), "vars.width=64")
+    assert found["model"]["layers"][0]["units"] == 64

@@ -11,6 +11,8 @@ import pytest
 
 from bpcli.errors import BuildError, ConfigError
 from bpcli.metrics.accuracy import Accuracy
+from bpcli.metrics.confusion_matrix import ConfusionMatrix
+from bpcli.metrics.f1 import F1
 from bpcli.metrics.loss import LossMetric
 from bpcli.metrics.roc_auc import RocAuc
 from bpcli.runs import checkpoint
@@ -55,8 +57,9 @@ def test_what_is_not_finite_is_never_best(bad: Any) -> None:
 
 
 def test_a_table_cannot_be_monitored() -> None:
-    with pytest.raises(BuildError, match="is a table"):
-        choices([[[1, 2], [3, 4]]])
+    for table in (ConfusionMatrix(), F1(average="none")):
+        with pytest.raises(BuildError, match="no metric"):
+            Monitor(CheckpointSection(monitor=f"val.{table.label()}"), (*METRICS, table), has_val=True)
 
 
 def test_without_a_validation_part_nothing_is_chosen() -> None:
@@ -85,7 +88,10 @@ def test_a_checkpoint_of_another_monitor_says_nothing() -> None:
     first, other = monitor("val.loss"), monitor("val.accuracy")
     first.observe({"val": {"loss": 0.2}}, 3)
     other.restore(first.state())
-    assert other.state() == {"monitor": "val.accuracy", "value": None, "epoch": 0}
+    assert other.state() == {"monitor": "val.accuracy", "value": None, "epoch": 0, "higher": True}
+    turned = monitor("val.loss", "max")
+    turned.restore(first.state())
+    assert turned.state()["value"] is None
     again = monitor("val.loss")
     again.restore(first.state())
     assert again.observe({"val": {"loss": 0.3}}, 4) is False
@@ -116,7 +122,9 @@ def test_best_is_the_epoch_of_the_best_value_and_the_end_reports_it(tmp_path: Pa
     assert 1 < epoch < 12, "a case in which neither the first nor the last is best"
     best = meta(outcome.run, "best")
     assert best["epoch"] == epoch == events[-1]["best_epoch"]
-    assert best["best"] == {"monitor": name, "value": values[epoch - 1], "epoch": epoch}
+    assert best["best"] == {
+        "monitor": name, "value": values[epoch - 1], "epoch": epoch, "higher": label != "loss"
+    }  # fmt: skip
     assert meta(outcome.run, "last")["epoch"] == 12
     assert meta(outcome.run, "last")["best"] == best["best"]
     for which in ("train", "val"):

@@ -287,6 +287,5 @@ def test_callbacks_run_in_the_order_of_what_they_do(tmp_path: Path) -> None:
     own = [(made(kind), {}) for kind in ("read", "write", "edit")]
     experiment = trainer.experiment.model_copy(update={"callbacks": tuple(c for c, _ in own)})
     again = Trainer(experiment, trainer.model, trainer.data, threads=1, identity={})
-    for callback, memory in again.callbacks:
-        callback.after_step(again, memory)
+    again.hooks.after_step(again)
     assert calls == ["write", "edit", "read"]

@@ -95,7 +95,7 @@ def test_the_cost_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     cost = report(tmp_path)["cost"]
     assert cost["numerical_is_extrapolated"] is False
     assert cost["numerical_seconds"] > 5 * cost["backward_seconds"] > 0
-    assert cost["backward_error"] < 1e-10 < cost["numerical_error"]
+    assert cost["backward_error"] < 1e-13 and cost["numerical_error"] > 100 * cost["backward_error"]
     monkeypatch.setattr(gradients, "PATIENCE", 0.0)
     assert report(tmp_path)["cost"]["numerical_is_extrapolated"] is True
 

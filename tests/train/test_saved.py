@@ -153,7 +153,7 @@ def test_predicting_needs_no_training_data(tmp_path: Path, run: Saved) -> None:
 def test_preprocessing_that_was_changed_is_refused(run: Saved) -> None:
     file = run.path / "pipeline.json"
     file.write_text(file.read_text().replace("standardize", "standardize ").replace('"u"', '"U"'))
-    with pytest.raises(CheckpointError, match="preprocessing does not belong"):
+    with pytest.raises(CheckpointError, match="other data or preprocessing"):
         Saved.open(run.path)
 
 

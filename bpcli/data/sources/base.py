@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bpcli.spec.base import Component
 
@@ -16,15 +16,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the training file looked like: name -> kind of its columns, its targets, its width if unnamed."""
+    """What the training file looked like: name -> kind of its columns, its targets, its width if unnamed.
+
+    `weight` is the column of sample weights, where there was one.
+    """
 
     kinds: Mapping[str, str]
     targets: tuple[str, ...] = ()
     width: int = 0
+    weight: str = ""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(name for name in self.kinds if name not in self.targets)
 
 
 class Source(Component):
     """Where rows come from. Errors name the file, the row and the column."""
+
+    #: The fields that hold the path of a file or folder.
+    paths: ClassVar[tuple[str, ...]] = ("path",)
 
     @abstractmethod
     def read(self, files: Files, *, target: bool = True) -> Records:

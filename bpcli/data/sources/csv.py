@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from bpcli.data.cells import counted, rows_named, shown
+from bpcli.data.cells import MAX_AUTO_CLASSES, counted, rows_named, shown
 from bpcli.data.records import Column, Records
 from bpcli.data.sources.base import Layout, Source
 from bpcli.errors import DataError, closest
@@ -19,6 +21,9 @@ from bpcli.spec.base import Example, Many
 if TYPE_CHECKING:
     from bpcli.data.table import Table
     from bpcli.files import Files
+
+#: A number that is a code: in a number, the zero in front would say nothing.
+_CODE = re.compile(r"[+-]?0[0-9]+")
 
 #: A column by name, or by position: 0 is the first, -1 the last.
 Key = str | int
@@ -42,7 +47,11 @@ class Csv(Source):
     A column all of whose cells are numbers or missing is a number column, any other one is text. A number
     is decimal: `nan`, `inf`, `1_000`, `0x1f` and non-ASCII digits are not, so that nothing is trained on
     by accident. Spaces around a cell do not count; blank lines are skipped; a byte order mark is accepted.
-    Without a header the columns are called x0, x1, … by position.
+    Without a header the columns are called x0, x1, … by position. Files beside the training file are read by
+    its columns' names: positions, `columns` and `drop` say something about the training file alone.
+
+    Classes written as numbers are labels: 3 and 3.0 are both shown as 3. Where a target has leading zeros
+    (01), or one number is written in two ways (1 and 1.0), its labels stay text, just as they are written.
 
     Errors: DataError with the file, the line and the column's name.
     """
@@ -93,28 +102,43 @@ class Csv(Source):
         indices = [*wanted.features, *wanted.targets, *([] if wanted.weight is None else [wanted.weight])]
         columns, lines = table.read(indices, texts)
         first, second = len(wanted.features), len(wanted.features) + len(wanted.targets)
+        targets = columns[first:second]
+        if layout is None and len(targets) == 1:
+            targets = [self._as_written(table, wanted.targets[0], targets[0])]
         return Records(
             features=columns[:first],
-            targets=columns[first:second],
+            targets=targets,
             weight=None if wanted.weight is None else _weights(columns[-1], lines, table.file),
             rows=lines,
             file=table.file,
             digest=sha256(data).hexdigest(),
             width=0 if self.header else table.width,
+            named=self.header,
+            weight_name="" if wanted.weight is None else table.names[wanted.weight],
         )
+
+    def _as_written(self, table: Table, index: int, column: Column) -> Column:
+        """A target of few different numbers also as text, if that tells apart what the numbers do not."""
+        if column.kind != "number":
+            return column
+        known = column.values[~np.isnan(column.values)]
+        distinct = len(np.unique(known))
+        if distinct > max(MAX_AUTO_CLASSES, len(known) // 2):
+            return column  # never classes
+        spellings = table.spellings(index)
+        if len(spellings) == distinct and not any(map(_CODE.fullmatch, spellings)):
+            return column
+        (text,), _ = table.read([index], {column.name})
+        return replace(column, written=text.values)
 
     def _choose(self, table: Table, layout: Layout | None, target: bool) -> _Wanted:
         """The positions of features, targets and weight."""
         keys = (
             () if self.target is None else self.target if isinstance(self.target, tuple) else (self.target,)
         )
-        if layout is not None and layout.width:
-            keys = layout.targets  # positions from the end mean nothing where the target is absent
-            self._name_like(table, layout)
-        targets = [self._find(table, key, "target", required=target) for key in keys]
-        targets = [index for index in targets if index is not None]
-        if len(targets) < len(keys):
-            targets = []  # some of several: of no use, and no features either
+        if layout is not None:
+            return self._choose_like(table, layout, keys, target)
+        targets = self._targets(table, keys, target)
         weight = None if self.weight is None else self._find(table, self.weight, "weight", required=target)
         apart = {self._find(table, key, "target", required=False) for key in keys} | {weight}
         dropped = {self._find(table, key, "drop", required=target) for key in self.drop}
@@ -136,21 +160,43 @@ class Csv(Source):
             raise DataError("no column is left as a feature", file=table.file)
         return _Wanted(features, targets, weight)
 
+    def _choose_like(self, table: Table, layout: Layout, keys: Sequence[Key], target: bool) -> _Wanted:
+        """The positions in a file beside the training file, by the names that the columns have there."""
+        if layout.width:
+            self._name_like(table, layout)
+        if layout.width or not all(isinstance(key, str) for key in keys):
+            keys = layout.targets
+        targets = self._targets(table, keys, target)
+        key = layout.weight if isinstance(self.weight, int) and layout.weight else self.weight
+        weight = None if key is None else self._find(table, key, "weight", required=target)
+        if all(name in table.names for name in layout.features):
+            return _Wanted([table.names.index(name) for name in layout.features], targets, weight)
+        apart = {*targets, weight}  # a column is absent: whoever says so should know what there is instead
+        others = [index for index, name in enumerate(table.names) if name and index not in apart]
+        return _Wanted(others, targets, weight)
+
+    def _targets(self, table: Table, keys: Sequence[Key], required: bool) -> list[int]:
+        found = [self._find(table, key, "target", required=required) for key in keys]
+        targets = [index for index in found if index is not None]
+        twice = [index for place, index in enumerate(targets) if index in targets[:place]]
+        if twice:
+            raise DataError(f"column '{table.names[twice[0]]}' is named twice in target", file=table.file)
+        return targets if len(targets) == len(keys) else []  # some of several are of no use
+
     def _name_like(self, table: Table, layout: Layout) -> None:
-        """Names the columns of a file without a header as in training, whether or not it has the target."""
-        if table.width == layout.width:
-            return
-        absent = [
-            name for name in (f"x{index}" for index in range(layout.width)) if name not in layout.targets
-        ]
-        if table.width != len(absent):
-            raise DataError(
-                f"{counted(table.width, 'column')}; the model was trained on {layout.width}, "
-                f"{len(absent)} without the target",
-                file=table.file,
-                line=1,
-            )
-        table.names = absent
+        """Names the columns of a file without a header as in training, with or without target and weight."""
+        names = [f"x{index}" for index in range(layout.width)]
+        absent = [name for name in names if name not in layout.targets]
+        for known in (names, absent, [name for name in absent if name != layout.weight]):
+            if table.width == len(known):
+                table.names = known
+                return
+        raise DataError(
+            f"{counted(table.width, 'column')}; the model was trained on {layout.width}, "
+            f"{len(absent)} without the target",
+            file=table.file,
+            line=1,
+        )
 
     def _check_columns(self, table: Table, features: Sequence[int], apart: Collection[int | None]) -> None:
         for position, index in enumerate(features):

@@ -31,6 +31,7 @@ class Idx(Source):
     images: str = Field(description="the file of images, relative to the config")
     labels: str | None = Field(None, description="the file of labels; default: beside the images")
 
+    paths: ClassVar = ("images", "labels")
     examples: ClassVar = (
         Example({"images": "datasets/mnist5k/t10k-images-idx3-ubyte.gz"}),
         Example({"images": "train-images-idx3-ubyte", "labels": "train-labels-idx1-ubyte"}),

@@ -24,8 +24,10 @@ class Affine(Transform):
     """Number and array columns to a common scale, in float64. Fitted: offset and scale of each column."""
 
     columns: Many[str] | None = Field(None, description="default: all number and array columns")
-    per: Literal["all", "element"] = Field(
-        "all", description="an array column's statistics: over all its elements, or for each position"
+    per: Literal["all", "channel", "element"] = Field(
+        "all",
+        description="an array column's statistics: over all its elements, for each place on the last axis "
+        "(an image's channels), or for each position",
     )
 
     @abstractmethod
@@ -51,9 +53,12 @@ class Affine(Transform):
                     "is missing in all training rows",
                     f"leave it out with drop: [{column.name}]",
                 )
-            axis = 0 if self.per == "element" and column.kind == "array" else None
+            axis = 0 if self.per != "all" and column.kind == "array" else None
+            values = column.values
+            if axis == 0 and self.per == "channel":
+                values = values.reshape(-1, values.shape[-1])
             with np.errstate(over="ignore", invalid="ignore"):
-                offset, scale = self.learn(column.values, axis)
+                offset, scale = self.learn(values, axis)
             if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
                 raise CellError(
                     column.name,

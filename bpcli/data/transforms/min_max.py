@@ -17,8 +17,9 @@ class MinMax(Affine):
     """y = low + (high - low) (x - min) / (max - min), with the extremes of the training part.
 
     New values beyond these extremes go beyond low and high. A constant column becomes `low`. Missing numbers
-    stay missing. On an array column the extremes are over all elements, or with `per: element` over the
-    rows at each position.
+    stay missing. On an array column the extremes are over all elements, with `per: channel` over each place
+    on the last axis (of images (h, w, c) over each colour), or with `per: element` over the rows at each
+    position.
     """
 
     type: Literal["min_max"] = "min_max"

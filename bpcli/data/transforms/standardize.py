@@ -15,12 +15,13 @@ class Standardize(Affine):
     """y = (x - μ) / σ, with mean and standard deviation (of the population) of the training part.
 
     A constant column becomes 0. Missing numbers stay missing and do not count. On an array column the
-    statistics are over all elements, or with `per: element` over the rows at each position.
+    statistics are over all elements, with `per: channel` over each place on the last axis (of images
+    (h, w, c) over each colour), or with `per: element` over the rows at each position.
     """
 
     type: Literal["standardize"] = "standardize"
 
-    examples: ClassVar = (Example({}), Example({"per": "element"}))
+    examples: ClassVar = (Example({}), Example({"per": "channel"}), Example({"per": "element"}))
 
     def learn(self, values: NDArray[Any], axis: int | None) -> tuple[Any, Any]:
         present = values[~np.isnan(values)] if values.ndim == 1 else values  # only number columns have gaps

@@ -1,0 +1,182 @@
+"""What the convolutions share: one product and its two gradients, over tiles of windows.
+
+The product is y = rows(x) V, with the windows of x as rows and the kernel as matrices V, one for each group
+(groups, kh·kw·c/groups, filters/groups). A transposed convolution is the same three, their parts exchanged.
+Blocks of images run on all threads; each writes rows of its own, or a partial sum that is added in order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpcli.core.ctx import Ctx
+from bpcli.core.rows import BLOCK_WORK, grid
+from bpcli.core.windows import Axes, Tiling, framed, is_bare, pad, pad_size, rows, windows
+from bpcli.layers._depthwise import depthwise, depthwise_backward
+from bpcli.layers._scratch import per_thread, repeated
+
+#: Numbers in all partial sums of a weight gradient at most; with larger weights there are fewer blocks.
+PARTIAL = 1 << 22
+
+
+def convolve(x: Any, W: Any, b: Any, groups: int, axes: Axes, ctx: Ctx) -> Any:
+    """z = x * W + b (n, windows down, windows across, filters)."""
+    if _is_depthwise(W, groups):
+        return depthwise(x, W[:, :, 0], b, axes, ctx.child("depthwise"))
+    z = ctx.buf("z", (len(x), axes[0].out, axes[1].out, W.shape[-1]), x.dtype)
+    return correlate(x, matrices(W, groups), b, z, axes, ctx.child("windows"))
+
+
+def convolve_backward(x: Any, dz: Any, W: Any, dW: Any, db: Any, groups: int, axes: Axes, ctx: Ctx) -> Any:
+    """Writes dW and db (None without bias); returns dx, or None where it is not asked for."""
+    if _is_depthwise(W, groups):
+        inner = ctx.child("depthwise")
+        inner.need_dx = ctx.need_dx
+        return depthwise_backward(dz, W[:, :, 0], dW[:, :, 0], db, inner)
+    weight_gradient(x, dz, dW, db, groups, axes, ctx.child("windows"))  # the same tiles
+    if not ctx.need_dx:
+        return None
+    return input_gradient(dz, W, groups, ctx.buf("dx", x.shape, x.dtype), axes, ctx.child("dx"))
+
+
+def _is_depthwise(W: Any, groups: int) -> bool:
+    return groups > 1 and W.shape[2] == 1
+
+
+def matrices(W: Any, groups: int) -> Any:
+    """W (kh, kw, c/groups, filters) as (groups, kh·kw·c/groups, filters/groups), a view."""
+    filters = W.shape[-1]
+    return W.reshape(-1, groups, filters // groups).swapaxes(0, 1)
+
+
+def by_group(a: Any, groups: int) -> Any:
+    """a (n, h, w, channels) as (groups, n·h·w, channels/groups); a view where a is contiguous."""
+    return a.reshape(-1, groups, a.shape[-1] // groups).swapaxes(0, 1)
+
+
+def is_pointwise(axes: Axes, groups: int) -> bool:
+    """Whether each output sees one pixel, so that a single matrix product is all there is."""
+    return groups == 1 and all((a.kernel, a.stride, a.before, a.after) == (1, 1, 0, 0) for a in axes)
+
+
+def correlate(x: Any, V: Any, b: Any, y: Any, axes: Axes, ctx: Ctx) -> Any:
+    """y = rows(x) V + b, written into y (n, h, w, filters), a buffer of the caller's; b may be None."""
+    xp, (groups, k, _) = ctx.xp, V.shape
+    if is_pointwise(axes, groups):
+        ctx.matmul(x.reshape(-1, k), V[0], y.reshape(-1, y.shape[-1]))
+        if b is not None:
+            y += b
+        return y
+    tiling = Tiling.of(axes, groups * k)
+    scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
+    borders = per_thread(ctx, "padded", tiling.images * pad_size(axes, x.shape[-1]), x.dtype)
+
+    bias = None if b is None else repeated(b, axes[1].out, ctx)
+
+    def block(images: slice) -> None:
+        mine, border = scratch.pop(), borders.pop()
+        for some in tiling.batches(images):
+            view = windows(pad(x[some], axes, border), axes, xp)
+            for band in tiling.bands():
+                out = y[some, band]
+                xp.matmul(rows(view[:, band], groups, mine), V, out=by_group(out, groups))
+                if bias is not None:
+                    out += bias
+        scratch.append(mine)
+        borders.append(border)
+
+    ctx.rows(len(x), 2.0 * y.size * k, block)
+    return y
+
+
+def input_gradient(dy: Any, W: Any, groups: int, dx: Any, axes: Axes, ctx: Ctx) -> Any:
+    """dx = the sum of dy Vᵀ over the windows that a value is in, written into dx (n, h, w, c).
+
+    With stride 1 that is the correlation of dy with the kernel turned by 180°: nothing has to be added up.
+    """
+    kh, kw, c, filters = W.shape
+    V = matrices(W, groups)
+    if is_pointwise(axes, groups):
+        ctx.matmul(dy.reshape(-1, filters), V[0].T, dx.reshape(-1, c))
+        return dx
+    if axes[0].stride == axes[1].stride == 1:
+        turned = ctx.buf("turned", (groups, kh, kw, filters // groups, c), W.dtype)
+        turned[...] = W[::-1, ::-1].reshape(kh, kw, c, groups, -1).transpose(3, 0, 1, 4, 2)
+        flipped = axes[0].flipped(), axes[1].flipped()
+        return correlate(dy, turned.reshape(groups, -1, c), None, dx, flipped, ctx)
+    return _scatter(dy, V, dx, axes, ctx)
+
+
+def _scatter(dy: Any, V: Any, dx: Any, axes: Axes, ctx: Ctx) -> Any:
+    """dx, each window's share added to the values it covers, one tap of the kernel after the other."""
+    xp, (groups, k, _), (h, w) = ctx.xp, V.shape, axes
+    tiling = Tiling.of(axes, groups * k)
+    shares = per_thread(ctx, "rows", tiling.rows * groups * k, dy.dtype)
+    borders = per_thread(ctx, "padded", tiling.images * pad_size(axes, dx.shape[-1]), dy.dtype)
+
+    def block(images: slice) -> None:
+        mine, border = shares.pop(), borders.pop()
+        for some in tiling.batches(images):
+            sums = dx[some] if is_bare(axes) else framed(len(dx[some]), axes, dx.shape[-1], border)
+            sums[...] = 0
+            for band in tiling.bands():
+                out = dy[some, band]
+                n, a, b, _ = out.shape
+                held = mine[: n * a * b * groups * k].reshape(groups, n * a * b, k)
+                xp.matmul(by_group(out, groups), V.swapaxes(1, 2), out=held)
+                share = held.reshape(groups, n, a, b, h.kernel, w.kernel, -1)
+                target = sums.reshape(*sums.shape[:3], groups, -1).transpose(3, 0, 1, 2, 4)
+                for i in range(h.kernel):
+                    for j in range(w.kernel):
+                        target[:, :, h.reach(i, band), w.reach(j)] += share[:, :, :, :, i, j]
+            if not is_bare(axes):
+                dx[some] = sums[:, h.inside, w.inside]
+        shares.append(mine)
+        borders.append(border)
+
+    ctx.rows(len(dx), 2.0 * dy.size * k, block)
+    return dx
+
+
+def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, ctx: Ctx) -> None:
+    """dV = rows(x)ᵀ dy and db = Σ dy, written into dW (kh, kw, c/groups, filters) and db (or None)."""
+    xp, dV, filters = ctx.xp, matrices(dW, groups), dW.shape[-1]
+    if is_pointwise(axes, groups):
+        flat = dy.reshape(-1, filters)
+        ctx.matmul(x.reshape(len(flat), -1).T, flat, dV[0])
+        if db is not None:
+            xp.matmul(xp.ones(len(flat), dy.dtype), flat, out=db)
+        return
+    k = dV.shape[1]
+    tiling = Tiling.of(axes, groups * k)
+    scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
+    borders = per_thread(ctx, "padded", tiling.images * pad_size(axes, x.shape[-1]), x.dtype)
+    products = per_thread(ctx, "product", dW.size, x.dtype)
+    blocks = grid(len(x), min(2.0 * dy.size * k, float(BLOCK_WORK) * max(1, PARTIAL // dW.size)))
+    partial = ctx.buf("partial", (len(blocks), *dV.shape), x.dtype)
+    partial_b = ctx.buf("partial_b", (len(blocks), filters), x.dtype)
+    ones = xp.ones(tiling.rows, x.dtype)
+
+    def block(images: slice) -> None:
+        mine, border, product = scratch.pop(), borders.pop(), products.pop()
+        number = images.start // blocks[0].stop
+        total, total_b = partial[number], partial_b[number]
+        total[...] = 0
+        total_b[...] = 0
+        for some in tiling.batches(images):
+            view = windows(pad(x[some], axes, border), axes, xp)
+            for band in tiling.bands():
+                out = dy[some, band]
+                of_x = rows(view[:, band], groups, mine).swapaxes(1, 2)
+                total += xp.matmul(of_x, by_group(out, groups), out=product.reshape(dV.shape))
+                if db is not None:
+                    flat = out.reshape(-1, filters)
+                    total_b += ones[: len(flat)] @ flat
+        scratch.append(mine)
+        borders.append(border)
+        products.append(product)
+
+    ctx.shared.pool.run(block, blocks)
+    xp.sum(partial, axis=0, out=dV)
+    if db is not None:
+        xp.sum(partial_b, axis=0, out=db)

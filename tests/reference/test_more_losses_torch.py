@@ -1,0 +1,188 @@
+"""Losses of values and the focal ones against PyTorch, value and gradient, in float64."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpcli.data.records import Target
+from bpcli.errors import ConfigError
+from bpcli.losses.base import Loss
+from bpcli.losses.binary_focal import BinaryFocal
+from bpcli.losses.cosine import Cosine
+from bpcli.losses.focal import Focal
+from bpcli.losses.gaussian_nll import GaussianNll
+from bpcli.losses.kl_divergence import KlDivergence
+from bpcli.losses.log_cosh import LogCosh
+from bpcli.losses.mape import Mape
+from bpcli.losses.msle import Msle
+from bpcli.losses.poisson import Poisson
+from bpcli.losses.quantile import Quantile
+from bpcli.losses.squared_hinge import SquaredHinge
+
+torch = pytest.importorskip("torch")
+
+from tests.reference.test_losses_torch import N, compare, normal  # noqa: E402
+
+F = torch.nn.functional
+LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1])
+CLASSES = np.array([0, 1, 2, 3, 0, 1, 2, 3, 3])
+BIG = np.array([1.0, 10.0, 40.0])
+
+
+def positive(*shape: int) -> Any:
+    return np.random.default_rng(3).gamma(2.0, 2.0, shape)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 100.0])
+def test_log_cosh(d: int, size: float) -> None:
+    def reference(y: Any, t: Any) -> Any:
+        a = (y - t).abs()
+        small = torch.log1p(2 * torch.sinh(a.clamp(max=1) / 2) ** 2)
+        return torch.where(a < 1, small, a + F.softplus(-2 * a, threshold=700.0) - log(2)).mean()
+
+    compare(LogCosh(), size * normal(N, d), size * normal(N, d, seed=1), reference)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_losses_of_positive_values(d: int) -> None:
+    t = positive(N, d)
+    compare(Poisson(), normal(N, d), np.round(t), lambda y, t: F.poisson_nll_loss(y, t, log_input=True))
+    compare(Msle(), positive(N, d) + 0.3, t, lambda y, t: F.mse_loss(torch.log1p(y), torch.log1p(t)))
+    compare(Mape(), normal(N, d), normal(N, d, seed=1), lambda y, t: ((y - t).abs() / t.abs()).mean())
+
+
+def test_msle_goes_on_along_its_tangent_below_zero() -> None:
+    compare(
+        Msle(),
+        normal(N, 3),
+        positive(N, 3),
+        lambda y, t: F.mse_loss(torch.where(y > 0, torch.log1p(y.clamp(min=0)), y), torch.log1p(t)),
+    )
+
+
+@pytest.mark.parametrize("d", [2, 5])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_cosine_and_kl_divergence(d: int, size: float) -> None:
+    y, t = size * normal(N, d), normal(N, d, seed=1)
+    compare(Cosine(), y, t, lambda y, t: (1 - F.cosine_similarity(y, t, dim=1)).mean())
+    q = np.random.default_rng(2).dirichlet(np.ones(d), N)
+    q[0] = 0
+    q[0, 1] = 1
+    reference = lambda y, t: F.kl_div(F.log_softmax(y, 1), t, reduction="batchmean")  # noqa: E731
+    compare(KlDivergence(), y, q, reference)
+
+
+def test_an_output_without_a_length_has_a_finite_gradient() -> None:
+    y, t = np.zeros((2, 3)), np.ones((2, 3))
+    compare(Cosine(), y, t, lambda y, t: (1 - F.cosine_similarity(y, t, dim=1)).mean())
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("q", [0.5, 0.9, (0.1, 0.5, 0.8)])
+def test_quantile(d: int, q: Any) -> None:
+    levels = torch.tensor(q if isinstance(q, tuple) else [q], dtype=torch.float64)
+
+    def pinball(y: Any, t: Any) -> Any:
+        e = t[:, :, None] - y.reshape(N, d, -1)
+        return torch.maximum(levels * e, (levels - 1) * e).mean()
+
+    compare(Quantile(q=q), normal(N, d * len(levels)), normal(N, d, seed=1), pinball)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_gaussian_nll(d: int) -> None:
+    y, t = normal(N, 2 * d), normal(N, d, seed=1)
+    compare(
+        GaussianNll(), y, t, lambda y, t: F.gaussian_nll_loss(y[:, :d], t, torch.exp(y[:, d:]), eps=1e-300)
+    )
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0])
+def test_squared_hinge(size: float) -> None:
+    def one(y: Any, t: Any) -> Any:
+        return ((1 - (2 * t - 1) * y[:, 0]).clamp(min=0) ** 2).mean()
+
+    compare(SquaredHinge(), size * normal(N, 1), LABELS, one)
+    several = lambda y, t: ((1 - (2 * F.one_hot(t, 4) - 1) * y).clamp(min=0) ** 2).mean()  # noqa: E731
+    compare(SquaredHinge(), size * normal(N, 4), CLASSES, several)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
+def test_focal_of_classes(gamma: float) -> None:
+    def reference(y: Any, t: Any) -> Any:
+        logp = F.log_softmax(y, 1)[torch.arange(N), t]
+        return -((1 - logp.exp()) ** gamma * logp).mean()
+
+    compare(Focal(gamma=gamma), normal(N, 4), CLASSES, reference)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("alpha", [None, 0.25])
+def test_focal_of_columns(gamma: float, alpha: float | None) -> None:
+    def reference(y: Any, t: Any) -> Any:  # what torchvision.ops.sigmoid_focal_loss computes
+        t = t.double().reshape(y.shape)
+        cells = F.binary_cross_entropy_with_logits(y, t, reduction="none")
+        z = (2 * t - 1) * y
+        cells = torch.exp(gamma * F.logsigmoid(-z)) * cells
+        return (cells if alpha is None else (alpha * t + (1 - alpha) * (1 - t)) * cells).mean()
+
+    loss = BinaryFocal(gamma=gamma, alpha=alpha)
+    compare(loss, normal(N, 3) * BIG, (normal(N, 3, seed=1) > 0).astype(float), reference)
+    compare(loss, normal(N, 1), LABELS, reference)
+
+
+def test_a_sure_focal_loss_keeps_its_digits() -> None:
+    """Where p is 1 to the last bit, u = 1 - p is not 0: the others' probabilities are known exactly."""
+    y = np.array([[50.0, 0.0, 0.0]])
+    losses, _ = Focal().rows(y, np.array([0]), _workspace())
+    assert losses[0] == pytest.approx((2 * np.exp(-50.0)) ** 3, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [(Poisson(), -1.0), (Msle(), -0.5), (KlDivergence(), -0.1), (Mape(), 0.0)],
+    ids=["poisson", "msle", "kl_divergence", "mape"],
+)
+def test_targets_that_mean_nothing_are_refused_before_training(loss: Loss, y: float) -> None:
+    target = Target("values", ("a", "b"), rows=2, mean=(1.0, 1.0))
+    loss.check(np.ones((2, 2)), target)
+    with pytest.raises(ConfigError, match=r"not defined for .* targets, and a, b has 1 in training"):
+        loss.check(np.array([[1.0, 2.0], [y, 1.0]]), target)
+
+
+def test_one_column_has_no_direction_and_is_no_distribution() -> None:
+    target = Target("values", ("a",), rows=2, mean=(1.0,))
+    for loss in (Cosine(), KlDivergence()):
+        with pytest.raises(ConfigError):
+            loss.units(target)
+
+
+def test_quantiles_must_ascend() -> None:
+    for wrong in ((0.5, 0.1), (0.5, 0.5), ()):
+        with pytest.raises(ValueError, match="ascending"):
+            Quantile(q=wrong)
+
+
+def test_details_are_what_the_outputs_say_beside_the_prediction() -> None:
+    y = np.arange(12.0).reshape(2, 6)
+    loss = Quantile(q=(0.1, 0.6, 0.9))  # two columns of three quantiles
+    assert loss.predict(y, np).tolist() == [[1, 4], [7, 10]]
+    assert {name: found.tolist() for name, found in loss.details(y, np).items()} == {
+        "q0.1": [[0, 3], [6, 9]], "q0.6": [[1, 4], [7, 10]], "q0.9": [[2, 5], [8, 11]],
+    }  # fmt: skip
+    assert Quantile().details(y, np) == {}
+    y = np.array([[5.0, log(4.0)]])
+    found = GaussianNll().details(y, np)
+    assert (found["low"].item(), found["high"].item()) == pytest.approx((3.0, 7.0))
+
+
+def _workspace() -> Any:
+    from bpcli.core.backend import backend
+    from bpcli.core.ctx import Ctx, Pass
+
+    return Ctx(Pass(backend()))
