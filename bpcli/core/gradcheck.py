@@ -25,6 +25,10 @@ COMPLEX_STEP = 1e-20
 #: Steps of central differences, longest first: each about a third of the one before; neighbours must agree.
 STEPS = (1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
 
+#: Shares of the drawn directions that must have been compared: of one tensor, and of all together.
+ENOUGH_OF_ONE = 0.5
+ENOUGH = 0.95
+
 #: Largest error allowed, relative to the gradient's scale, for each method.
 TOLERANCE = {"complex step": 1e-10, "central differences": 1e-6}
 #: A tensor's own scale counts down to this share of the net's: below it, rounding is all there is to see.
@@ -131,5 +135,5 @@ def check(
         error = abs(float(gradient @ d) - found) / unit
         worst = max(worst, error) if np.isfinite(error) else np.inf
     reason = None if checked == len(drawn) else "a kink within the step: two step sizes disagree"
-    passed = worst <= TOLERANCE[method] and checked >= 0.95 * len(drawn)
+    passed = worst <= TOLERANCE[method] and checked >= ENOUGH_OF_ONE * len(drawn)
     return Verdict(block.layer, block.name, len(drawn), checked, worst, own, method, passed, reason)

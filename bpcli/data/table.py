@@ -95,19 +95,15 @@ class Table:
 
     def spellings(self, index: int) -> set[str]:
         """The different cells of a column as they are written, but for the spaces around and the gaps."""
-        found: set[str] = set()
-        if self.data.isascii() and not any(mark in self.data for mark in (b'"', b"\r")):
-            delimiter, after = self.delimiter.encode("utf-8"), self.width - 1 - index
-            lines = [line for line in self.data.split(b"\n") if line.strip()][1 if self.header else 0 :]
-            if index <= after:
-                cells = {line.split(delimiter, index + 1)[index] for line in lines}
-            else:
-                cells = {line.rsplit(delimiter, after + 1)[-1 - after] for line in lines}
-            found = {cell.decode("ascii").strip() for cell in cells}
+        if not self.data.isascii() or b'"' in self.data or b"\r" in self.data:
+            return {row[index].strip() for chunk in self._chunks([]) for row in chunk} - self.missing
+        delimiter, after = self.delimiter.encode("utf-8"), self.width - 1 - index
+        lines = [line for line in self.data.split(b"\n") if line.strip()][1 if self.header else 0 :]
+        if index <= after:
+            cells = {line.split(delimiter, index + 1)[index] for line in lines}
         else:
-            for chunk in self._chunks([]):
-                found |= {row[index].strip() for row in chunk}
-        return found - self.missing
+            cells = {line.rsplit(delimiter, after + 1)[-1 - after] for line in lines}
+        return {cell.decode("ascii").strip() for cell in cells} - self.missing
 
     def _at_once(self) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
         """All cells (rows, columns) by NumPy's parser, and their lines, for a file of nothing but numbers.

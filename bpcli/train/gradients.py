@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcli.core.backend import one_blas_thread
-from bpcli.core.gradcheck import STEPS, Block, Verdict, central_difference, check, complex_step, directions
+from bpcli.core.gradcheck import (
+    ENOUGH,
+    STEPS,
+    Block,
+    Verdict,
+    central_difference,
+    check,
+    complex_step,
+    directions,
+)
 from bpcli.core.rng import generator
 from bpcli.data.batches import order
 from bpcli.data.prepare import prepare
@@ -94,19 +103,25 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
         model.store.w[:] = saved.model.store.w
         model.store.s[:] = saved.model.store.s
     else:  # with biases of exactly zero, a ReLU over blank pixels sits on its kink: look a little beside it
-        aside = generator(experiment.seed, "gradcheck", "aside").standard_normal(model.store.size)
+        aside: NDArray[np.float64] = generator(experiment.seed, "gradcheck", "aside").standard_normal(
+            model.store.size
+        )
         model.store.w += 0.01 * aside
     data = weighted(data, model.loss)
     penalties = Penalties(experiment.regularize, model.store)
     batch = _batch(data, experiment.seed, experiment.data.batch_size, experiment.data.shuffle)
     smooth = _is_smooth(model, penalties)
     if not smooth:  # equal pixels are ties for a maximum: the same rows, a hundredth of their spread aside
-        aside = generator(experiment.seed, "gradcheck", "rows").standard_normal(batch.x.shape)
+        aside = _noise(experiment.seed, "rows", batch.x.shape)
         batch = replace(batch, x=batch.x + 0.01 * batch.x.std() * aside)
     probe = Probe(model, batch, penalties, experiment.seed)
     blocks = _blocks(model, layer)
     with model.backend.quiet():
         return _report(probe, blocks, smooth, experiment.seed)
+
+
+def _noise(seed: int, what: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    return generator(seed, "gradcheck", what).standard_normal(shape)
 
 
 def _batch(data: Prepared, seed: int, size: int, shuffle: bool) -> Batch:
@@ -148,14 +163,15 @@ def _report(probe: Probe, blocks: list[Block], smooth: bool, seed: int) -> dict[
     scale = float(np.abs(gradient[probe.size :]).max(initial=0.0))
     inputs = verdict(Block("input", "x", slice(probe.size, len(probe.x))))
     everything = [*verdicts, inputs]
+    drawn, checked = sum(found.drawn for found in everything), sum(found.checked for found in everything)
     return {
-        "passed": all(found.passed for found in everything),
+        "passed": all(found.passed for found in everything) and checked >= ENOUGH * drawn,
         "max_relative_error": max(found.error for found in everything),
         "smooth": smooth,
         "rows": len(probe.batch),
         "coordinates": {
-            "drawn": sum(found.drawn for found in everything),
-            "checked": sum(found.checked for found in everything),
+            "drawn": drawn,
+            "checked": checked,
         },
         "parameters": [_row(found) for found in verdicts],
         "inputs": _row(inputs),

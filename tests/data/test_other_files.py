@@ -35,9 +35,11 @@ def same(folder: Path, data: DataSection, made: Prepared, *, target: bool) -> No
     expected = read_part(data, made.pipeline, files=files)
     found = read_part(data, made.pipeline, str(folder / "new.csv"), files=files, target=target)
     assert np.array_equal(found.x, expected.x)
-    assert found.y is None if not target else np.array_equal(found.y, expected.y)
-    if target and expected.weight is not None:
-        assert np.array_equal(found.weight, expected.weight)
+    assert (found.y is None) is not target
+    if target:
+        for one, other in ((found.y, expected.y), (found.weight, expected.weight)):
+            assert (one is None) == (other is None)
+            assert one is None or other is None or np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("fields", [{"target": -1}, {"target": 2}, {"target": [-1]}, {"target": "y"}])
@@ -157,7 +159,8 @@ def test_labels_that_numbers_would_change_stay_as_they_are_written(
     table(tmp_path / "new.csv", "y,a,b", rows(0))
     same(tmp_path, data, made, target=True)
     part, _ = split_part(data, made.pipeline, files=Files(tmp_path), seed=1, part="test")
-    assert made.test is not None and np.array_equal(part.y, made.test.y)
+    assert made.test is not None and part.y is not None and made.test.y is not None
+    assert np.array_equal(part.y, made.test.y)
 
 
 def test_values_with_leading_zeros_are_numbers(tmp_path: Path) -> None:

@@ -62,42 +62,46 @@ def compare_gradients(
         return Comparison(np.inf, 0, 1, "none")
     error, checked, drawn = 0.0, 0, 0
     for analytic, vector in ((dw, there.store.w), (dx.ravel(), x_there.reshape(-1))):
-        for j in coordinates(analytic.size):
+        for d in directions(analytic.size):
             drawn += 1
-            numerical = slope(value, vector, j, scale)
+            numerical = slope(value, vector, d, scale)
             if numerical is not None:
                 checked += 1
-                off = abs(analytic[j] - numerical) / scale
+                off = abs(analytic @ d - numerical) / scale
                 error = max(error, off) if off == off else np.inf
     return Comparison(error, checked, drawn, "complex step" if smooth else "central difference")
 
 
-def coordinates(size: int) -> Iterator[int]:
-    if size <= MOST:
-        yield from range(size)
-    else:
-        yield from np.random.default_rng(size).choice(size, MOST, replace=False).tolist()
+def directions(size: int) -> Iterator[Any]:
+    """Every coordinate; of a large array some, and one direction through all of it, which sees each."""
+    rng = np.random.default_rng(size)
+    for j in range(size) if size <= MOST else rng.choice(size, MOST, replace=False).tolist():
+        d = np.zeros(size)
+        d[j] = 1.0
+        yield d
+    if size > MOST:
+        yield rng.choice([-1.0, 1.0], size)
 
 
-def complex_step(value: Callable[[], Any], vector: Any, j: int, scale: float) -> float:
-    """Im L(v + ih) / h: no subtraction, so h may be as small as it likes."""
+def complex_step(value: Callable[[], Any], vector: Any, d: Any, scale: float) -> float:
+    """Im L(v + ihd) / h: no subtraction, so h may be as small as it likes."""
     h = 1e-20
-    kept = vector[j]
-    vector[j] = kept + 1j * h
+    kept = vector.copy()
+    vector += 1j * h * d
     slope = value().imag / h
-    vector[j] = kept
+    vector[...] = kept
     return float(slope)
 
 
-def central(value: Callable[[], Any], vector: Any, j: int, scale: float) -> float | None:
-    """(L(v + h) - L(v - h)) / 2h, or None where the two sides disagree: there is a kink in between."""
+def central(value: Callable[[], Any], vector: Any, d: Any, scale: float) -> float | None:
+    """(L(v + hd) - L(v - hd)) / 2h, or None where the two sides disagree: there is a kink in between."""
     h = 1e-6
-    kept, middle = vector[j], value()
-    vector[j] = kept + h
+    kept, middle = vector.copy(), value()
+    vector += h * d
     up = (value() - middle) / h
-    vector[j] = kept - h
+    vector[...] = kept - h * d
     down = (middle - value()) / h
-    vector[j] = kept
+    vector[...] = kept
     return None if abs(up - down) > 1e-4 * scale else float(up + down) / 2
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from bpcli.errors import CheckpointError, UsageError, WriteError
-from bpcli.runs.find import find_run
 from bpcli.runs.folder import RunFolder, list_runs
 from tests.reliability import story
 
@@ -266,41 +265,3 @@ def test_the_first_error_is_the_one_that_is_told(tmp_path: Path) -> None:
         again.log_text("x")
         os.close(again._others["log.txt"]._descriptor)
     RunFolder.open("latest", tmp_path, lock=True).close()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[]",
-        '{"config_folder": 3}',
-        '{"horizon": "9"}',
-        '{"horizon": true}',
-        '{"data": null}',
-        '{"environment": []}',
-    ],
-)
-def test_a_run_file_with_fields_of_the_wrong_kind(tmp_path: Path, text: str) -> None:
-    runs = tmp_path / "runs"
-    path = _run(runs, "net")
-    (path / "run.json").write_text(text)
-    with pytest.raises(CheckpointError, match="is damaged") as caught:
-        RunFolder.open(str(path), runs, lock=False)
-    assert caught.value.problems[0].file == str(path / "run.json")
-
-
-def test_a_run_file_without_a_field(tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    path = _run(runs, "net")
-    (path / "run.json").write_text("{}")
-    run = RunFolder.open(str(path), runs, lock=False)
-    assert run.info.get("data") is None
-    with pytest.raises(CheckpointError, match="it has no 'config_folder'"):
-        run.info["config_folder"]
-
-
-def test_latest_is_that_of_the_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
-    other, here = _run(elsewhere, "net"), _run(runs, "net")
-    monkeypatch.chdir(elsewhere)
-    assert find_run("latest", runs).samefile(here)
-    assert find_run("latest", tmp_path / "none").samefile(other), "in a folder of runs, without any other"
