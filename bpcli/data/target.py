@@ -31,6 +31,13 @@ def target_kind(records: Records, task: str, loss_targets: Sequence[str] | None)
         "values": _not_values(records, task),
     }
     natural, why = _natural(records, task)
+    if (
+        task == "auto"
+        and natural == "classes"
+        and reasons["values"] is None
+        and (loss_targets or ("",))[0] == "values"
+    ):
+        natural, why = "values", "the loss is for values"  # few whole numbers could be either
     if loss_targets is None:
         if (reason := reasons[natural]) is not None:
             raise DataError(reason, file=records.file)

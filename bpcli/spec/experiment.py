@@ -62,7 +62,8 @@ class DataSection(Strict):
         None, description="a separate test part; the split then makes none"
     )
     task: Literal["auto", "classification", "regression"] = Field(
-        "auto", description="what the target is; auto: text and whole numbers of few values are classes"
+        default="auto",
+        description="what the target is; auto: text is classes, and few whole numbers, unless by the loss",
     )
     split: Annotated[Split, Named("splits")] | None = Field(
         None, description="default: stratified for classes, random for values"

@@ -147,7 +147,10 @@ def test_a_misfit_is_placed_in_the_file(tmp_path: Path) -> None:
     assert problem.line is not None
     with pytest.raises(ConfigError, match="mixup needs a loss that takes shares of classes"):
         session.train(
-            load(tmp_path / "config.yaml", ["data.source.path=images.npz", "loss=mse"]),
+            load(
+                tmp_path / "config.yaml",
+                ["data.source.path=images.npz", "data.task=classification", "loss=mse"],
+            ),
             runs_dir=tmp_path / "runs",
         )
 
