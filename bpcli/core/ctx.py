@@ -38,7 +38,18 @@ class Pass:
 class Ctx:
     """One layer's workspace. A child's is `ctx.child(key)`; a layer used twice has one for each use."""
 
-    __slots__ = ("_buffers", "_children", "_streams", "mask", "need_dx", "path", "saved", "shared", "xp")
+    __slots__ = (
+        "_buffers",
+        "_children",
+        "_streams",
+        "mask",
+        "masks",
+        "need_dx",
+        "path",
+        "saved",
+        "shared",
+        "xp",
+    )
 
     def __init__(self, shared: Pass, path: tuple[str, ...] = ()) -> None:
         self.shared = shared
@@ -48,8 +59,11 @@ class Ctx:
         self.saved: Any = None
         #: Whether the gradient of the input is wanted; where it is false, backward returns None.
         self.need_dx = True
-        #: The sequence mask (n, t) that belongs to x, or None.
+        #: The sequence mask (n, t), true where a step is real, that belongs to x, or None. After `forward` it
+        #: is the one that belongs to y: a layer that makes or changes a mask sets it.
         self.mask: Any = None
+        #: The mask, or None, of each input of a layer that takes several.
+        self.masks: tuple[Any, ...] = ()
         self._buffers: dict[str, Any] = {}
         self._children: dict[str, Ctx] = {}
         self._streams: dict[str, Stream] = {}

@@ -112,7 +112,9 @@ class Plan:
     params: list[Param] = field(default_factory=list[Param])
     states: list[State] = field(default_factory=list[State])
     built: list[Built] = field(default_factory=list[Built])
+    #: Whether what the layer in hand gets is masked; of several inputs: any, and each.
     masked: bool = False
+    masked_each: tuple[bool, ...] = ()
 
 
 class Decl:
@@ -167,8 +169,8 @@ class Decl:
             )
         place = len(self.plan.built)
         output = layer.build(shape, child)
-        if layer.masks == "consume":
-            self.plan.masked = False
+        if layer.masks in ("consume", "make"):
+            self.plan.masked = layer.masks == "make"
         self.plan.built.insert(place, Built(child.path, child.where, layer, shape, output, len(self.path)))
         return output
 

@@ -14,7 +14,7 @@ class Merge(Layer):
     """Several inputs to one output: `from: [a, b]` in a sequential, or `merge` of a parallel."""
 
     several: ClassVar[bool] = True
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
         if len(shape) < 2 or not all(isinstance(part, tuple) and not is_several(part) for part in shape):

@@ -19,7 +19,7 @@ class RowNorm(Layer):
     eps: PositiveFloat = Field(default=1e-5, description="added under the root")
     scale: bool = Field(default=True, description="whether γ is learnt; otherwise it is 1")
 
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
         if len(shape) < self.axes:

@@ -20,7 +20,7 @@ class ActivationLayer(Layer):
     type: Literal["activation"] = "activation"
     function: Annotated[Activation, Named("activations")]
 
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (Example({"function": "tanh"}, (3,)), Example({"function": "relu"}, (2, 3)))
 
     @property

@@ -42,8 +42,9 @@ class Layer(Component):
     row_wise: ClassVar[bool] = True
     #: Whether it takes several inputs: then x, shape and dx are tuples.
     several: ClassVar[bool] = False
-    #: What happens to a sequence mask: kept for the next layer, consumed, or would be ignored (then refused).
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "ignore"
+    #: What happens to a sequence mask: kept for the next layer, consumed, made (`forward` sets ctx.mask), or
+    #: would be ignored (then refused). A property where it depends on the fields.
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "ignore"
 
     @abstractmethod
     def build(self, shape: Shape, decl: Decl) -> Shape:

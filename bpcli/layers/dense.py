@@ -33,6 +33,7 @@ class Dense(Layer):
     l1: NonNegativeFloat = Field(default=0.0, description="adds l1·Σ|W| to the training loss")
     l2: NonNegativeFloat = Field(default=0.0, description="adds ½·l2·ΣW² to the training loss")
 
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example({"units": 4}, (3,)),
         Example({"units": 2, "activation": "tanh", "bias": False}, (3,)),

@@ -35,7 +35,7 @@ class Dropout(Layer):
     type: Literal["dropout"] = "dropout"
     rate: Annotated[float, Field(ge=0, lt=1, description="the share of values that are left out")]
 
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example({"rate": 0.5}, (6,)),
         Example({"rate": 0.2}, (3, 4)),

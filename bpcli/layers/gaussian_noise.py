@@ -23,7 +23,7 @@ class GaussianNoise(Layer):
     type: Literal["gaussian_noise"] = "gaussian_noise"
     std: NonNegativeFloat = Field(description="the noise's standard deviation")
 
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (Example({"std": 0.5}, (3,)), Example({"std": 0.1}, (2, 3)))
 
     def build(self, shape: Shape, decl: Decl) -> Shape:

@@ -40,7 +40,7 @@ class Parallel(Layer):
     layers: Annotated[Many[Annotated[Layer, Named("layers")]], Field(min_length=2)]
     merge: Literal["concatenate", "add", "multiply", "average"] = "concatenate"
 
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example({"layers": [{"type": "dense", "units": 3, "activation": "tanh"}, "layer_norm"]}, (4,)),
         Example(
@@ -94,6 +94,8 @@ class Parallel(Layer):
             child = ctx.child(key)
             child.mask, child.need_dx = ctx.mask, ctx.need_dx
             ys.append(layer.forward(p[key], x, child))
+        masks = (ctx.child(key).mask for key, layer in self.branches if layer.masks in ("keep", "make"))
+        ctx.mask = next((mask for mask in masks if mask is not None), None)
         return self.merger.forward(p, tuple(ys), ctx.child(_MERGE))
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:

@@ -28,7 +28,7 @@ class Prelu(Layer):
     init: Annotated[Initializer, Named("initializers")] = Field(default=Constant(value=0.25))
 
     smooth: ClassVar[bool] = False
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example({}, (4,)),
         Example({"init": {"type": "uniform", "low": -0.5, "high": 1.5}}, (2, 2, 3)),

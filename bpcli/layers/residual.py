@@ -34,7 +34,7 @@ class Residual(Layer):
         description="whether x passes through a 1×1 convolution of its own, to fit f's width and strides",
     )
 
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example({"layers": [{"type": "dense", "units": 3, "activation": "tanh"}]}, (3,)),
         Example(
@@ -70,9 +70,7 @@ class Residual(Layer):
         return self.replace(layers=expanded(self.layers))
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
-        masked = (
-            decl.plan.masked
-        )  # x goes past the inner layers: what they do to a mask, the sum does not see
+        masked = decl.plan.masked  # x goes past the layers: what they do to a mask, the sum does not see
         output = self.body.build(shape, decl)
         decl.plan.masked = masked
         fits = strides(shape, output) is not None
@@ -97,7 +95,9 @@ class Residual(Layer):
         return output
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        mask = ctx.mask
         f = self.body.forward(p, x, ctx)
+        ctx.mask = mask
         y = ctx.buf("y", f.shape, f.dtype)
         if not self.projection:
             return ctx.xp.add(x, f, out=y)

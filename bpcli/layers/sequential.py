@@ -28,7 +28,7 @@ class Sequential(Layer):
     head: Literal["auto", "none"] = "none"
 
     several: ClassVar[bool] = True
-    masks: ClassVar[Literal["keep", "consume", "ignore"]] = "keep"
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example(
             {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}]},
@@ -86,6 +86,7 @@ class Sequential(Layer):
         shapes, masked = [shape], [decl.plan.masked]
         for index, ((key, layer), source) in enumerate(zip(self.steps, self.sources, strict=True)):
             decl.plan.masked = any_of(masked, source)
+            decl.plan.masked_each = tuple(masked[k] for k in each(source))
             shapes.append(decl.build(key, layer, pick(shapes, source), "layers", index, wired=True))
             masked.append(decl.plan.masked)
         return shapes[-1]
@@ -94,11 +95,12 @@ class Sequential(Layer):
         outputs, masks, wanted = [x], [ctx.mask], [ctx.need_dx]
         for (key, layer), source in zip(self.steps, self.sources, strict=True):
             child = ctx.child(key)
-            child.mask = first(masks, source)
+            child.mask, child.masks = first(masks, source), tuple(masks[k] for k in each(source))
             child.need_dx = any_of(wanted, source)
             outputs.append(layer.forward(p[key], pick(outputs, source), child))
-            masks.append(child.mask if layer.masks == "keep" else None)
+            masks.append(child.mask if layer.masks in ("keep", "make") else None)
             wanted.append(child.need_dx or p[key].trainable)
+        ctx.mask = masks[-1]
         return outputs[-1]
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
