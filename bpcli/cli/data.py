@@ -83,7 +83,7 @@ def _rows(found: Preview, count: int, json: bool) -> None:
     from bpcli.cli import output
     from bpcli.cli.text import plural, table
 
-    x = found.x.reshape(len(found.x), -1)
+    x = found.numbers
     names = list(found.names) if len(found.names) == x.shape[1] else [str(i) for i in range(x.shape[1])]
     rows: list[dict[str, Any]] = [
         {"row": row, "target": label, "input": dict(zip(names, values, strict=True))}

@@ -64,7 +64,7 @@ def gradcheck(
 def _failure(found: Mapping[str, Any]) -> Exception:
     from bpcli.errors import CheckFailed
 
-    rows = (*found["parameters"], found["inputs"])
+    rows = (*found["parameters"], *([found["inputs"]] if found["inputs"] else []))
     # Where each tensor passes, too few directions could be compared in all.
     wrong = [row for row in rows if not row["passed"]] or [row for row in rows if row["skipped"]]
     return CheckFailed(_problem(row) for row in wrong)

@@ -11,7 +11,7 @@ from bpcli.cli.text import duration, plural, table
 
 def verdicts(found: Mapping[str, Any]) -> list[str]:
     """A line for each parameter and the input, then what each way of differentiating costs."""
-    rows = [_row(row) for row in (*found["parameters"], found["inputs"])]
+    rows = [_row(row) for row in (*found["parameters"], *([found["inputs"]] if found["inputs"] else []))]
     head = ["layer", "parameter", "checked", "skipped", "max rel. error", "method", "", ""]
     lines = table(head, rows, left=(0, 1, 5, 6, 7))
     return [bold(lines[0]), *lines[1:], "", _sum(found), "", *_cost(found["cost"])]

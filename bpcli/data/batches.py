@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcli.core.rng import generator
+from bpcli.data.inputs import arrays, each, take
 from bpcli.data.records import Batch, Part
 
 
@@ -38,7 +39,7 @@ def _views(part: Part, size: int, start: int) -> Iterator[Batch]:
     for low in range(start * size, len(part), size):
         high = low + size
         yield Batch(
-            x[low:high],
+            take(x, slice(low, high)),
             None if y is None else y[low:high],
             None if weight is None else weight[low:high],
         )
@@ -50,13 +51,14 @@ def _gathered(part: Part, order: NDArray[np.int64], size: int, start: int) -> It
         raise IndexError(f"an order that goes beyond the part's {len(part)} rows")
     full = min(size, rows)
     x, y, weight = part.x, part.y, part.weight
-    xs, ys, ws = _buffer(x, full), _buffer(y, full), _buffer(weight, full)
+    xs, ys, ws = each(lambda a: _buffer(a, full), x), _buffer(y, full), _buffer(weight, full)
     for low in range(start * size, rows, size):
         at = order[low : low + size]
         if len(at) < full:
-            xs, ys, ws = (None if buffer is None else buffer[: len(at)] for buffer in (xs, ys, ws))
+            xs, ys, ws = (take(buffer, slice(len(at))) for buffer in (xs, ys, ws))
         # mode="clip" writes straight into `out`; the default would gather into a copy first.
-        x.take(at, 0, xs, "clip")
+        for array, out in zip(arrays(x), arrays(xs), strict=True):
+            array.take(at, 0, out, "clip")
         if y is not None:
             y.take(at, 0, ys, "clip")
         if weight is not None:

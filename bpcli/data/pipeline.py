@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from bpcli.data.cells import is_number, label_of
 from bpcli.data.columns import Feature, assembled, fill, match, placed
+from bpcli.data.inputs import Named, shared_out
 from bpcli.data.records import Column, Records, Target
 from bpcli.data.sources.base import Layout
 from bpcli.data.transforms.base import Fitted, Transform
@@ -37,18 +38,20 @@ class Pipeline:
     """Everything between a file's columns and the net's arrays, both ways.
 
     `outputs` names the input's features (an array column is one name), `shape` is the input without the batch
-    axis. `target_step` maps a target of kind "values" to what the net is trained on. `width` and `weight` are
-    those of the training file's `Records`: its columns if they have no names, and its sample weights' name.
+    axis; with `inputs`, the columns that each is made of, a tuple of shapes. `target_step` maps a target of
+    kind "values" to what the net is trained on. `width` and `weight` are those of the training file's
+    `Records`: its columns if they have no names, and its sample weights' name.
     """
 
     features: tuple[Feature, ...]
     steps: tuple[Step, ...]
     outputs: tuple[str, ...]
-    shape: tuple[int, ...]
+    shape: tuple[Any, ...]
     target: Target
     target_step: Step | None = None
     width: int = 0
     weight: str = ""
+    inputs: tuple[Named, ...] = ()
 
     @property
     def layout(self) -> Layout:
@@ -58,20 +61,29 @@ class Pipeline:
             kinds[self.target.columns[0]] = "text"  # so that a label "01" of another file stays "01"
         return Layout(kinds, self.target.columns, self.width, self.weight)
 
-    def apply(self, records: Records, dtype: DTypeLike = np.float32) -> NDArray[Any]:
-        """x (n, *shape) of these rows; columns are matched by name, others ignored.
+    def apply(self, records: Records, dtype: DTypeLike = np.float32) -> Any:
+        """x (n, *shape) of these rows, or a tuple of several; columns are matched by name, others ignored.
 
         DataError names the file, the rows and the column of whatever cannot be used.
         """
         columns = match(self.features, records)
-        x = np.empty((len(records), *self.shape), dtype=dtype)
-        for rows in _portions(len(records), self.shape):
+        shapes = self.shape if self.inputs else (self.shape,)
+        x = tuple(np.empty((len(records), *shape), dtype=dtype) for shape in shapes)
+        for rows in _portions(len(records), sum(map(math.prod, shapes))):
             with placed(records, rows.start):
                 made = [replace(column, values=column.values[rows]) for column in columns]
                 for step in self.steps:
                     made = step.transform.apply(made, step.fitted)
-                fill(x[rows], made)
-        return x
+                for array, part in zip(x, self._shared_out(made), strict=True):
+                    fill(array[rows], part)
+        return x if self.inputs else x[0]
+
+    def _shared_out(self, columns: Sequence[Column]) -> list[Sequence[Column]]:
+        """The prepared columns of each input."""
+        if not self.inputs:
+            return [columns]
+        known = {column.name: column for column in columns}
+        return [[known[name] for name in names] for _, names in self.inputs]
 
     def targets(self, y: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """The encoded target as the net is trained on it: class numbers as they are, else in `dtype`."""
@@ -113,6 +125,8 @@ class Pipeline:
         }  # fmt: skip
         if self.weight:
             tree["weight"] = self.weight
+        if self.inputs:
+            tree["inputs"] = [[name, list(columns)] for name, columns in self.inputs]
         return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -125,15 +139,17 @@ class Pipeline:
                     f"the stored preprocessing has version {tree['version']}, this bpcli reads {_VERSION}",
                     hint="upgrade bpcli",
                 )
+            inputs = tuple((name, tuple(columns)) for name, columns in tree.get("inputs", ()))
             return cls(
                 features=tuple(Feature(name, kind, tuple(shape)) for name, kind, shape in tree["features"]),
                 steps=tuple(map(_step_from, tree["steps"])),
                 outputs=tuple(tree["outputs"]),
-                shape=tuple(tree["shape"]),
+                shape=tuple(map(tuple, tree["shape"])) if inputs else tuple(tree["shape"]),
                 target=_target_from(tree["target"]),
                 target_step=None if tree["target_step"] is None else _step_from(tree["target_step"]),
                 width=tree["width"],
                 weight=str(tree.get("weight", "")),
+                inputs=inputs,
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -147,6 +163,7 @@ def fit(
     *,
     target_transform: Transform | None = None,
     y: NDArray[np.float64] | None = None,
+    inputs: Mapping[str, Sequence[str]] | None = None,
     path: str = "data.preprocess",
 ) -> Pipeline:
     """Fits the transforms, one after the other, on these rows, which must be the training part alone.
@@ -167,12 +184,20 @@ def fit(
         columns = [replace(column, values=column.values[:1]) for column in columns]
         if steps:
             columns = steps[-1].transform.apply(columns, steps[-1].fitted)
-        outputs, shape = assembled(columns, records)
+        named = shared_out(columns, inputs) if inputs else ()
+        if named:
+            known = {column.name: column for column in columns}
+            made = [assembled([known[name] for name in names], records) for _, names in named]
+            outputs, shape = tuple(name for names, _ in made for name in names), tuple(s for _, s in made)
+        else:
+            outputs, shape = assembled(columns, records)
     step = None if target_transform is None else _fit_target_step(target_transform, target, y, records)
     if step is not None and y is not None:
         mean = _through(step.transform.apply, y, target, step).mean(axis=0)
         target = replace(target, mean=tuple(mean.tolist()))
-    return Pipeline(features, tuple(steps), outputs, shape, target, step, records.width, records.weight_name)
+    return Pipeline(
+        features, tuple(steps), outputs, shape, target, step, records.width, records.weight_name, named
+    )
 
 
 def _fit_target_step(
@@ -203,8 +228,8 @@ def _through(
     return np.column_stack([column.values for column in made]).astype(np.float64)
 
 
-def _portions(rows: int, shape: tuple[int, ...]) -> Iterator[slice]:
-    size = max(1, _PORTION // max(1, math.prod(shape)))
+def _portions(rows: int, numbers: int) -> Iterator[slice]:
+    size = max(1, _PORTION // max(1, numbers))
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from bpcli.data import pipeline as pipelines
 from bpcli.data.cells import counted, is_number, listed
+from bpcli.data.inputs import arrays
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.records import Part, Prepared, Records, Target
 from bpcli.data.sources.base import Layout
@@ -52,7 +53,12 @@ def prepare(
     target = fit_target(train, section.task, _targets_of(loss), kind=divided.kind)
     y = None if target.kind == "classes" else encode(target, train, _SAID["train"])
     pipeline = pipelines.fit(
-        train, section.preprocess, target, target_transform=section.target_transform, y=y
+        train,
+        section.preprocess,
+        target,
+        target_transform=section.target_transform,
+        y=y,
+        inputs=section.inputs,
     )
     made = {
         name: _part(pipeline, divided.records[name], dtype, _SAID[name], target=True)
@@ -243,16 +249,21 @@ def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
 
 def _repeated(parts: dict[str, Part]) -> list[str]:
     """How many rows of the other parts the net has seen in training, input for input."""
-    if sum(part.x.size for part in parts.values()) > _MAX_COMPARED:
+    if sum(array.size for part in parts.values() for array in arrays(part.x)) > _MAX_COMPARED:
         return []
-    seen = {row.tobytes() for row in parts["train"].x}
+    seen = set(_row_bytes(parts["train"]))
     notes: list[str] = []
     for name in ("val", "test"):
-        count = sum(row.tobytes() in seen for row in parts[name].x) if name in parts else 0
+        count = sum(row in seen for row in _row_bytes(parts[name])) if name in parts else 0
         if count:
             verb = "has the same input as a row" if count == 1 else "have the same input as rows"
             notes.append(f"{counted(count, 'row')} of {_SAID[name]} {verb} of the training part.")
     return notes
+
+
+def _row_bytes(part: Part) -> Iterator[bytes]:
+    for rows in zip(*arrays(part.x), strict=True):
+        yield b"".join(row.tobytes() for row in rows)
 
 
 def _constant(values: Any) -> bool:

@@ -87,20 +87,23 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Prepared rows: x (n, ...) in the net's precision, y as `Target` says, weight (n,) or None."""
+    """Prepared rows: x (n, ...) in the net's precision, y as `Target` says, weight (n,) or None.
 
-    x: NDArray[Any]
+    Several inputs are a tuple of arrays.
+    """
+
+    x: Any
     y: NDArray[Any] | None
     weight: NDArray[Any] | None
     rows: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step sees. x (n, ...), y (n, ...), weight (n,) or None, mask (n, t) or None."""
+    """What one step sees. x (n, ...) or a tuple of several, y (n, ...), weight (n,), mask (n, t); or None."""
 
     x: Any
     y: Any
@@ -108,7 +111,7 @@ class Batch:
     mask: Any = None
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.x[0] if isinstance(self.x, tuple) else self.x)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,23 +13,26 @@ from bpcli.layers.base import Layer
 #: The name under which the layers of a list take what the list itself gets.
 INPUT = "input"
 
-#: Whose output a layer takes: layer k's, counted from 1, where 0 is the list's input; or those of several.
+#: Whose output a layer takes, or those of several. Values are numbered: 0 is the list's input, then come the
+#: named parts of it, if it has any, and then what each layer gives.
 Source = int | tuple[int, ...]
 
 
-def wire(layers: Iterable[Layer]) -> tuple[Source, ...]:
+def wire(layers: Iterable[Layer], parts: Sequence[str] = ()) -> tuple[Source, ...]:
     """The source of each layer: what its `from:` names, else the layer before it."""
-    places, found = {INPUT: 0}, list[Source]()
-    for k, layer in enumerate(layers):
+    places = {INPUT: 0, **{name: j for j, name in enumerate(parts, 1)}}
+    found, before = list[Source](), 0
+    for number, layer in enumerate(layers, 1 + len(parts)):
         match layer.from_:
             case None:
-                found.append(k)
+                found.append(before)
             case str(name):
                 found.append(places[name])
             case names:
                 found.append(tuple(places[name] for name in names))
         if layer.name is not None:
-            places[layer.name] = k + 1
+            places[layer.name] = number
+        before = number
     return tuple(found)
 
 
@@ -55,16 +58,22 @@ def any_of(values: Sequence[bool], source: Source) -> bool:
 
 
 def add_up(a: Any, b: Any, name: str, ctx: Ctx) -> Any:
-    """a + b for two gradients of one output, in a buffer of that name; tuples part by part."""
+    """a + b for two gradients of one output, in a buffer of that name; tuples part by part; None is zero."""
+    if a is None or b is None:
+        return b if a is None else a
     if isinstance(a, tuple):
         return tuple(add_up(*pair, f"{name}.{j}", ctx) for j, pair in enumerate(zip(a, b, strict=True)))
     return ctx.xp.add(a, b, out=ctx.buf(name, a.shape, a.dtype))
 
 
-def check_wiring(steps: Sequence[tuple[str, Layer]], decl: Decl) -> None:
+def check_wiring(steps: Sequence[tuple[str, Layer]], decl: Decl, parts: Sequence[str] = ()) -> None:
     """BuildError, at its place in the YAML, for two layers of a name, a source that is none, a dead end."""
     keys = [key for key, _ in steps]
     for index, (key, layer) in enumerate(steps):
+        if layer.name in parts:
+            raise decl.error(
+                f"'{layer.name}' is the name of an input", "choose another name", "layers", index
+            )
         if key in keys[:index]:
             raise decl.error(f"two layers are named '{key}'", "give each a name of its own", "layers", index)
         if layer.name == INPUT:
@@ -72,10 +81,16 @@ def check_wiring(steps: Sequence[tuple[str, Layer]], decl: Decl) -> None:
                 f"'{INPUT}' is the name of what the first layer gets", "choose another name", "layers", index
             )
         for name, *place in _wishes(layer):
-            _check_source(name, index, steps, decl, ("layers", index, "from", *place))
-    taken = {k for source in wire(layer for _, layer in steps) for k in each(source)}
+            _check_source(name, index, steps, decl, ("layers", index, "from", *place), parts)
+    taken = {k for source in wire((layer for _, layer in steps), parts) for k in each(source)}
+    unused = [name for j, name in enumerate(parts, 1) if not {0, j} & taken]
+    if unused:
+        raise decl.error(
+            f"no layer takes the input '{unused[0]}'",
+            f"let a layer take it: from: {unused[0]}; or leave it out of the inputs",
+        )
     for index, key in enumerate(keys[:-1]):
-        if index + 1 not in taken:
+        if index + 1 + len(parts) not in taken:
             raise decl.error(
                 f"no later layer takes what '{key}' gives",
                 "remove it, or give it a name and let a later layer take it: from: its name",
@@ -94,9 +109,14 @@ def _wishes(layer: Layer) -> list[tuple[Any, ...]]:
 
 
 def _check_source(
-    name: str, index: int, steps: Sequence[tuple[str, Layer]], decl: Decl, where: tuple[str | int, ...]
+    name: str,
+    index: int,
+    steps: Sequence[tuple[str, Layer]],
+    decl: Decl,
+    where: tuple[str | int, ...],
+    parts: Sequence[str],
 ) -> None:
-    earlier = [INPUT, *(layer.name for _, layer in steps[:index] if layer.name is not None)]
+    earlier = [INPUT, *parts, *(layer.name for _, layer in steps[:index] if layer.name is not None)]
     if name in earlier:
         return
     later = [layer.name for _, layer in steps[index:]]

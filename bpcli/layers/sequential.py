@@ -3,9 +3,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from bpcli.activations.base import Activation
 from bpcli.core.ctx import Ctx
-from bpcli.core.store import Decl, Tree
+from bpcli.core.store import Decl, Tree, is_several
 from bpcli.layers._wiring import INPUT, Source, add_up, any_of, check_wiring, each, first, pick, wire
 from bpcli.layers.base import Layer, Shape, expanded, keyed
 from bpcli.spec.base import Example, Many
@@ -21,11 +23,17 @@ class Sequential(Layer):
     `from: input` what the list itself gets; with `from: [a, b]` it takes both, as a tuple, and must be a
     layer that takes several, such as concatenate or add. So a list can say any net without loops: skips,
     branches, two towers. Every layer but the last has to be taken by a later one.
+    What comes in as several parts, as from `data.inputs`, is a tuple under the name `input`; `inputs` gives
+    each part a name of its own, under which layers take it.
     """
 
     type: Literal["sequential"] = "sequential"
     layers: Many[Annotated[Layer, Named("layers")]]
     head: Literal["auto", "none"] = "none"
+    inputs: Many[str] = Field(
+        default=(),
+        description="names for the parts of what comes in; of the whole model: those of data.inputs",
+    )
 
     several: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
@@ -62,6 +70,16 @@ class Sequential(Layer):
             },
             (2, 3),
         ),
+        Example(  # two inputs by name
+            {
+                "inputs": ["a", "b"],
+                "layers": [
+                    {"type": "dense", "units": 3, "activation": "tanh", "from": "a", "name": "tower"},
+                    {"type": "multiply", "from": ["tower", "b"]},
+                ],
+            },
+            ((2,), (3,)),
+        ),
     )
 
     @cached_property
@@ -70,8 +88,8 @@ class Sequential(Layer):
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """Whose output each layer takes: that of layer k, counted from 1, where 0 is what the list gets."""
-        return wire(self.layers)
+        """The numbers of the values that each layer takes: see `_wiring.Source`."""
+        return wire(self.layers, self.inputs)
 
     def children(self) -> tuple[tuple[str, Layer], ...]:
         return self.steps
@@ -82,8 +100,12 @@ class Sequential(Layer):
     def build(self, shape: Shape, decl: Decl) -> Shape:
         if self.head == "auto" and decl.path:
             raise decl.error("head: auto is for the whole model, not for a part of it", None, "head")
-        check_wiring(self.steps, decl)
+        self._check_inputs(shape, decl)
+        check_wiring(self.steps, decl, self.inputs)
         shapes, masked = [shape], [decl.plan.masked]
+        if self.inputs:
+            shapes += shape
+            masked += decl.plan.masked_each or (False,) * len(shape)
         for index, ((key, layer), source) in enumerate(zip(self.steps, self.sources, strict=True)):
             decl.plan.masked = any_of(masked, source)
             decl.plan.masked_each = tuple(masked[k] for k in each(source))
@@ -92,7 +114,10 @@ class Sequential(Layer):
         return shapes[-1]
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
-        outputs, masks, wanted = [x], [ctx.mask], [ctx.need_dx]
+        outputs, masks, wanted = [x], [ctx.mask], [ctx.need_dx] * (1 + len(self.inputs))
+        if self.inputs:
+            outputs += x
+            masks += ctx.masks or (None,) * len(x)
         for (key, layer), source in zip(self.steps, self.sources, strict=True):
             child = ctx.child(key)
             child.mask, child.masks = first(masks, source), tuple(masks[k] for k in each(source))
@@ -105,19 +130,31 @@ class Sequential(Layer):
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         children = [(ctx.child(key), p[key].trainable) for key, _ in self.steps]
-        wanted = [ctx.need_dx, *(child.need_dx or trainable for child, trainable in children)]
-        dys: list[Any] = [None] * len(self.steps) + [dy]  # of the list's input, and of each layer's output
-        for k in range(len(self.steps), 0, -1):
-            if not wanted[k]:  # nothing here or below is trained, and nobody asked for the input's gradient
+        parts = len(self.inputs)
+        wanted = [ctx.need_dx] * (1 + parts) + [child.need_dx or trainable for child, trainable in children]
+        dys: list[Any] = [None] * (parts + len(self.steps)) + [dy]  # of every value, numbered as sources are
+        for k in range(len(self.steps) - 1, -1, -1):
+            if not wanted[1 + parts + k]:  # nothing here or below is trained, and nobody wants the input's
                 continue
-            (key, layer), source = self.steps[k - 1], self.sources[k - 1]
-            dx = layer.backward(p[key], g[key], dys[k], children[k - 1][0])
+            (key, layer), source = self.steps[k], self.sources[k]
+            dx = layer.backward(p[key], g[key], dys[1 + parts + k], children[k][0])
             if dx is None:
                 continue
             for j, part in zip(each(source), (dx,) if isinstance(source, int) else dx, strict=True):
                 if wanted[j]:
-                    dys[j] = part if dys[j] is None else add_up(dys[j], part, f"sum{j}", ctx)
-        return dys[0] if ctx.need_dx else None
+                    dys[j] = add_up(dys[j], part, f"sum{j}", ctx)
+        if not ctx.need_dx:
+            return None
+        return add_up(dys[0], tuple(dys[1 : 1 + parts]), "sum", ctx) if parts else dys[0]
+
+    def _check_inputs(self, shape: Shape, decl: Decl) -> None:
+        if not self.inputs:
+            return
+        if len(set(self.inputs)) < len(self.inputs) or INPUT in self.inputs:
+            raise decl.error(f"each input needs a name of its own, and none is '{INPUT}'", None, "inputs")
+        if not is_several(shape) or len(shape) != len(self.inputs):
+            count = len(shape) if is_several(shape) else 1
+            raise decl.error(f"{len(self.inputs)} inputs are named, and {count} come in", None, "inputs")
 
     def final_activation(self) -> Activation | None:
         return self.steps[-1][1].final_activation() if self.steps else None

@@ -51,6 +51,11 @@ def _of_type(name: str) -> BeforeValidator:
     return BeforeValidator(typed)
 
 
+def _listed(value: Any) -> Any:
+    """One name where a list of names is meant."""
+    return [value] if isinstance(value, str) else value
+
+
 class DataSection(Strict):
     """Where the data comes from, how it is split, prepared and batched."""
 
@@ -70,6 +75,11 @@ class DataSection(Strict):
     )
     preprocess: Many[Annotated[Transform, Named("transforms")]] = Field(
         (), description="fitted on the training part only, stored with the model"
+    )
+    inputs: dict[str, Annotated[Many[str], BeforeValidator(_listed)]] | None = Field(
+        None,
+        description="several inputs: the name of each and its columns after preprocess, or patterns of them "
+        "(city=*); layers take them by name with from:",
     )
     target_transform: Annotated[Transform, Named("transforms")] | None = Field(
         None, description="for a regression target; undone in predictions and metrics"

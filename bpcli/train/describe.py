@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bpcli.core.backend import one_blas_thread
 from bpcli.data.batches import batch_count
+from bpcli.data.inputs import arrays, row_shape
 from bpcli.errors import dotted
 from bpcli.layers.base import Shape
 from bpcli.train.session import prepared_trainer
@@ -54,11 +55,16 @@ def memory(trainer: Trainer) -> int:
     The step's gradient is computed and thrown away; no parameter changes.
     """
     model, data = trainer.model, trainer.data
-    arrays = [part.x.nbytes for part in (data.train, data.val, data.test) if part is not None]
+    sizes = [
+        array.nbytes
+        for part in (data.train, data.val, data.test)
+        if part is not None
+        for array in arrays(part.x)
+    ]
     vectors = (2 + len(trainer.slots)) * model.store.w.nbytes + model.store.s.nbytes
     averages = sum(int(mean.nbytes) for mean in trainer.average.arrays.values())
     trainer.rehearse()
-    return sum(arrays) + vectors + averages + trainer.ctx.nbytes()
+    return sum(sizes) + vectors + averages + trainer.ctx.nbytes()
 
 
 def _layer(built: Built, model: Model) -> dict[str, Any]:
@@ -85,7 +91,7 @@ def _data(data: Prepared, batch_size: int) -> dict[str, Any]:
     target = data.target
     return {
         "rows": {name: len(part) for name, part in parts.items() if part is not None},
-        "features": list(data.train.x.shape[1:]),
+        "features": _plain(row_shape(data.train.x)),
         "batches": batch_count(len(data.train), batch_size),
         "target": {
             "kind": target.kind,

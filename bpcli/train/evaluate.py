@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcli.data.inputs import count, each, take
 from bpcli.data.records import Batch, Part
 from bpcli.metrics._prediction import Prediction
 from bpcli.spec.registry import family
@@ -53,11 +54,12 @@ def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]
     return tuple(chosen)
 
 
-def outputs(model: Model, x: NDArray[Any], ctx: Ctx) -> Iterator[tuple[slice, NDArray[Any]]]:
+def outputs(model: Model, x: Any, ctx: Ctx) -> Iterator[tuple[slice, NDArray[Any]]]:
     """(rows, outputs on the host) for x, some rows at a time; the array is reused by the next ones."""
-    for start in range(0, len(x), ROWS):
-        rows = slice(start, min(start + ROWS, len(x)))
-        y = model.outputs(model.backend.asarray(x[rows]), ctx)
+    total = count(x)
+    for start in range(0, total, ROWS):
+        rows = slice(start, min(start + ROWS, total))
+        y = model.outputs(each(model.backend.asarray, take(x, rows)), ctx)
         yield rows, model.backend.to_host(y)
 
 
@@ -92,7 +94,7 @@ def scored(
 ) -> Prediction:
     """The prediction that outputs y are for some rows of a part, its loss included."""
     assert part.y is not None
-    batch = Batch(part.x[rows], part.y[rows], None if part.weight is None else part.weight[rows])
+    batch = Batch(take(part.x, rows), part.y[rows], take(part.weight, rows))
     norm = loss.weight(batch)
     asarray = ctx.shared.backend.asarray
     device = Batch(batch.x, asarray(batch.y), None if batch.weight is None else asarray(batch.weight))

@@ -7,7 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from bpcli.data.batches import batches, order
+from bpcli.data.inputs import each
 from bpcli.data.records import Batch
+from bpcli.errors import BuildError
 
 if TYPE_CHECKING:
     from bpcli.data.records import Part, Prepared
@@ -28,6 +30,12 @@ class Feed:
             from bpcli.data.augmented import Augmenter
 
             chain = experiment.data.augment
+            if isinstance(data.train.x, tuple):
+                raise BuildError(
+                    "augmentation changes one input, and there are several",
+                    ("data", "augment"),
+                    "leave it out, or data.inputs",
+                )
             self.augmenter = Augmenter(chain, data.train, model.target, model.loss, experiment.seed)
 
     def batches(self, epoch: int, start: int) -> Generator[Batch]:
@@ -50,4 +58,5 @@ class Feed:
             return
         move = self.backend.xp.array
         for batch in stream:
-            yield Batch(move(batch.x), move(batch.y), None if batch.weight is None else move(batch.weight))
+            weight = None if batch.weight is None else move(batch.weight)
+            yield Batch(each(move, batch.x), move(batch.y), weight)

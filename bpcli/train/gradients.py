@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from bpcli.core.gradcheck import (
 )
 from bpcli.core.rng import generator
 from bpcli.data.batches import order
+from bpcli.data.inputs import arrays, each, row_shape, take
 from bpcli.data.prepare import prepare
 from bpcli.data.records import Batch
 from bpcli.errors import UsageError, closest
@@ -42,21 +44,23 @@ PATIENCE = 2.0
 
 
 class Probe:
-    """The training loss of one batch as a function of one flat vector: all parameters, then the input.
+    """The training loss of one batch as a function of one flat vector: all parameters, then the inputs.
 
     Dropout's mask and the like are those of the run's first step, the same at every call; batch statistics
-    are those of the batch. Nothing is committed.
+    are those of the batch. Inputs of whole numbers, such as symbols, are constants. Nothing is committed.
     """
 
     def __init__(self, model: Model, batch: Batch, penalties: Penalties, seed: int) -> None:
         self.model, self.batch, self.penalties = model, batch, penalties
         self.size = model.store.size
         self.norm = model.loss.weight(batch) or 1.0
-        self.x = np.concatenate([model.store.w, batch.x.ravel()])
+        self._real = [array.dtype.kind == "f" for array in arrays(batch.x)]
+        given = [array.ravel() for array, real in zip(arrays(batch.x), self._real, strict=True) if real]
+        self.x = np.concatenate([model.store.w, *given])
         self._seed = seed
         self._ctx = {kind: model.workspace(seed=seed, training=True) for kind in "fc"}
         for ctx in self._ctx.values():
-            ctx.child("net").need_dx = True
+            ctx.child("net").need_dx = any(self._real)
 
     def __call__(self, vector: NDArray[Any]) -> Any:
         """The loss, penalties included."""
@@ -70,11 +74,25 @@ class Probe:
         model.store.g[:] = np.nan  # a slot that backward leaves out must not pass for zero
         dx = model.net.backward(p, model.g, dy, ctx.child("net"))
         self.penalties.value_and_gradient(model.store.w, model.store.g, ctx.child("penalties"))
-        return np.concatenate([model.store.g, dx.ravel()])
+        given = (
+            [part.ravel() for part, real in zip(arrays(dx), self._real, strict=True) if real]
+            if any(self._real)
+            else []
+        )
+        return np.concatenate([model.store.g, *given])
+
+    def _inputs(self, vector: NDArray[Any]) -> Any:
+        """The batch's inputs, with the numbers of this vector in place of those that are not whole."""
+        made, start = list[Any](), 0
+        for array, real in zip(arrays(self.batch.x), self._real, strict=True):
+            stop = start + array.size
+            made.append(vector[start:stop].reshape(array.shape) if real else array)
+            start = stop if real else start
+        return tuple(made) if isinstance(self.batch.x, tuple) else made[0]
 
     def _forward(self, vector: NDArray[Any]) -> tuple[Any, Any, Any]:
         model, ctx = self.model, self._ctx[vector.dtype.kind]
-        w, x = vector[: self.size], vector[self.size :].reshape(self.batch.x.shape)
+        w, x = vector[: self.size], self._inputs(vector[self.size :])
         p = model.store.view(w, model.store.s)
         y = model.net.forward(p, x, ctx.child("net"))
         batch = Batch(x, self.batch.y, self.batch.weight, self.batch.mask)
@@ -98,7 +116,7 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
             loss=experiment.loss,
             dtype="float64",
         )
-        model = build(experiment, data.target, data.train.x.shape[1:], dtype=np.float64)
+        model = build(experiment, data.target, row_shape(data.train.x), dtype=np.float64)
     if saved is not None:
         model.store.w[:] = saved.model.store.w
         model.store.s[:] = saved.model.store.s
@@ -107,21 +125,22 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
             model.store.size
         )
         model.store.w += 0.01 * aside
-    data = weighted(data, model.loss)
+    data = weighted(data, model.loss, model.store.dtype)
     penalties = Penalties(experiment.regularize, model.store)
     batch = _batch(data, experiment.seed, experiment.data.batch_size, experiment.data.shuffle)
     smooth = _is_smooth(model, penalties)
     if not smooth:  # equal pixels are ties for a maximum: the same rows, a hundredth of their spread aside
-        aside = _noise(experiment.seed, "rows", batch.x.shape)
-        batch = replace(batch, x=batch.x + 0.01 * batch.x.std() * aside)
+        batch = replace(batch, x=each(partial(_aside, experiment.seed), batch.x))
     probe = Probe(model, batch, penalties, experiment.seed)
     blocks = _blocks(model, layer)
     with model.backend.quiet():
         return _report(probe, blocks, smooth, experiment.seed)
 
 
-def _noise(seed: int, what: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    return generator(seed, "gradcheck", what).standard_normal(shape)
+def _aside(seed: int, x: NDArray[Any]) -> NDArray[Any]:
+    if x.dtype.kind != "f":
+        return x
+    return x + 0.01 * x.std() * generator(seed, "gradcheck", "rows").standard_normal(x.shape)
 
 
 def _batch(data: Prepared, seed: int, size: int, shuffle: bool) -> Batch:
@@ -129,7 +148,7 @@ def _batch(data: Prepared, seed: int, size: int, shuffle: bool) -> Batch:
     part = data.train
     rows = order(seed, 0, len(part), shuffle)[: min(size, ROWS)]
     assert part.y is not None
-    return Batch(part.x[rows], part.y[rows], None if part.weight is None else part.weight[rows])
+    return Batch(take(part.x, rows), part.y[rows], take(part.weight, rows))
 
 
 def _blocks(model: Model, layer: str | None) -> list[Block]:
@@ -161,8 +180,9 @@ def _report(probe: Probe, blocks: list[Block], smooth: bool, seed: int) -> dict[
     verdicts = [verdict(block) for block in blocks]
     # The input's gradient has a scale of its own: the net's is no measure for it.
     scale = float(np.abs(gradient[probe.size :]).max(initial=0.0))
-    inputs = verdict(Block("input", "x", slice(probe.size, len(probe.x))))
-    everything = [*verdicts, inputs]
+    given = len(probe.x) > probe.size
+    inputs = [verdict(Block("input", "x", slice(probe.size, len(probe.x))))] if given else []
+    everything = [*verdicts, *inputs]
     drawn, checked = sum(found.drawn for found in everything), sum(found.checked for found in everything)
     return {
         "passed": all(found.passed for found in everything) and checked >= ENOUGH * drawn,
@@ -174,7 +194,7 @@ def _report(probe: Probe, blocks: list[Block], smooth: bool, seed: int) -> dict[
             "checked": checked,
         },
         "parameters": [_row(found) for found in verdicts],
-        "inputs": _row(inputs),
+        "inputs": _row(inputs[0]) if inputs else None,
         "cost": _cost(probe, gradient, rng),
     }
 

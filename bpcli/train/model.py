@@ -94,6 +94,8 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
     head = {"type": "dense", "units": units, "name": "head", **experiment.model.head_fields()}
     if loss.head_activation != "linear":
         head["activation"] = loss.head_activation
+    if experiment.data.inputs:
+        net = _with_inputs(net, tuple(experiment.data.inputs))
     net = with_head(net, shape, head)
     plan = Plan()
     decl = Decl(plan, (), ("model",))
@@ -104,6 +106,23 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
     store = Store(plan, dtype or np.dtype(experiment.train.precision), backend(experiment.train.device))
     store.initialize(experiment.seed)
     return Model(net, loss, target, shape, output, store, store.view(store.w, store.s), store.view(store.g))
+
+
+def _with_inputs(net: Layer, names: tuple[str, ...]) -> Layer:
+    """The net whose layers can take the inputs of the data by their names."""
+    if not isinstance(net, Sequential):
+        raise BuildError(
+            f"data.inputs names several inputs, and {net.type} takes one",
+            ("model",),
+            "use {type: sequential, layers: [...]}, whose layers take them with from:",
+        )
+    if net.inputs and net.inputs != names:
+        raise BuildError(
+            f"model.inputs is {', '.join(net.inputs)}, and data.inputs is {', '.join(names)}",
+            ("model", "inputs"),
+            "leave it out: the whole model's are those of data.inputs",
+        )
+    return net.replace(inputs=names)
 
 
 def with_head(net: Layer, shape: Shape, head: dict[str, Any]) -> Layer:

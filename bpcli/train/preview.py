@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bpcli.core.backend import one_blas_thread
 from bpcli.data.batches import order
+from bpcli.data.inputs import arrays, take
 from bpcli.data.prepare import prepare
 from bpcli.data.records import Batch, Column
 from bpcli.errors import ConfigError
@@ -33,9 +34,14 @@ class Preview:
 
     rows: list[int]
     labels: list[str]
-    x: NDArray[Any]
+    x: Any
     names: tuple[str, ...]
     images: NDArray[np.uint8] | None
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """x, of several inputs all of them side by side, as rows of numbers (n, k)."""
+        return np.concatenate([part.reshape(len(part), -1) for part in arrays(self.x)], axis=1)
 
 
 def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
@@ -55,13 +61,14 @@ def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
         part, target = data.train, data.target
         at = order(seed, epoch - 1, len(part), section.shuffle)[:count]
         assert part.y is not None
-        batch = Batch(part.x[at], part.y[at])
+        batch = Batch(take(part.x, at), part.y[at])
         if section.augment:
             from bpcli.data.augmented import Augmenter
 
             loss = experiment.loss or default_loss(target)
             batch = Augmenter(section.augment, part, target, loss, seed).batch(at, epoch - 1)
-    images = _drawn(batch.x, part, at, data.pipeline) if batch.x.ndim == 4 else None
+    single = not isinstance(batch.x, tuple)
+    images = _drawn(batch.x, part, at, data.pipeline) if single and batch.x.ndim == 4 else None
     y = batch.y if target.kind == "classes" else data.pipeline.invert_target(batch.y)
     labels = [_label(one, target) for one in y]
     return Preview(part.rows[at].tolist(), labels, batch.x, data.pipeline.outputs, images)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpcli.core.backend import one_blas_thread
+from bpcli.data.inputs import row_shape
 from bpcli.data.prepare import prepare
 from bpcli.errors import (
     BpcliError,
@@ -144,20 +145,20 @@ def prepared_trainer(loaded: Loaded) -> Trainer:
             loss=experiment.loss,
             dtype=experiment.train.precision,
         )
-        model = build(experiment, data.target, data.train.x.shape[1:])
-        data = weighted(data, model.loss)
+        model = build(experiment, data.target, row_shape(data.train.x))
+        data = weighted(data, model.loss, model.store.dtype)
         identity = identity_of(experiment, data.pipeline.to_json())
         return Trainer(experiment, model, data, threads=threads(experiment.train.threads), identity=identity)
 
 
-def weighted(data: Prepared, loss: Loss) -> Prepared:
+def weighted(data: Prepared, loss: Loss, dtype: Any) -> Prepared:
     """The same data, checked by the loss, its weights of training rows multiplied into theirs."""
     loss.check(data.train.y, data.target)
     extra = loss.row_weights(data.train.y, data.target)
     if extra is None:
         return data
     weight = extra if data.train.weight is None else extra * data.train.weight
-    return replace(data, train=replace(data.train, weight=weight.astype(data.train.x.dtype)))
+    return replace(data, train=replace(data.train, weight=weight.astype(dtype)))
 
 
 def identity_of(experiment: Experiment, pipeline: str) -> dict[str, str]:

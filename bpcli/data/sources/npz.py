@@ -12,7 +12,7 @@ from bpcli.data.cells import shown
 from bpcli.data.records import Records
 from bpcli.data.sources.base import Source
 from bpcli.errors import DataError, closest
-from bpcli.spec.base import Example
+from bpcli.spec.base import Example, Many
 
 if TYPE_CHECKING:
     from bpcli.files import Files
@@ -28,11 +28,11 @@ class Npz(Source):
 
     type: Literal["npz"] = "npz"
     path: str = Field(description="the file, relative to the config")
-    x: str = Field("x", description="the name of the input array")
+    x: str | Many[str] = Field("x", description="the input array's name, or several: see data.inputs")
     y: str | None = Field("y", description="the name of the target array")
     weight: str | None = Field(None, description="the name of an array (n,) of sample weights")
 
-    examples: ClassVar = (Example({"path": "data.npz"}), Example({"path": "data.npz", "x": "x_train"}))
+    examples: ClassVar = (Example({"path": "data.npz"}), Example({"path": "data.npz", "x": ["image", "age"]}))
 
     def at(self, path: str) -> Npz:
         return self.replace(path=path)
@@ -47,20 +47,24 @@ class Npz(Source):
         file = shown(path)
         with open_archive(path, file) as arrays:
             known = list(arrays.names)
-            for name, required in ((self.x, True), (self.y, target), (self.weight, target)):
+            inputs = (self.x,) if isinstance(self.x, str) else self.x
+            wanted = [(name, True) for name in inputs] + [(self.y, target), (self.weight, target)]
+            for name, required in wanted:
                 if name is not None and name not in known and required:
                     near = closest(name, known)
                     hint = f"did you mean '{near}'?" if near else f"it has {', '.join(known) or 'none'}"
                     raise DataError(f"there is no array '{name}'", file=file, hint=hint)
-            x = arrays.read(self.x)
+            xs = {name: arrays.read(name) for name in inputs}
             y = arrays.read(self.y) if self.y in known else None
             w = arrays.read(self.weight) if self.weight in known else None
-        features = features_of(self.x, x, file=file, row_word="row")
+        features = [
+            column for name, x in xs.items() for column in features_of(name, x, file=file, row_word="row")
+        ]
         targets = [] if y is None else targets_of(self.y or "", y, file=file, row_word="row")
         weight = None if w is None else weight_of(self.weight or "", w, file=file, row_word="row")
-        lengths: dict[str, Any] = {self.x: x, self.y or "": y, self.weight or "": w}
+        lengths: dict[str, Any] = {**xs, self.y or "": y, self.weight or "": w}
         check_lengths({name: len(array) for name, array in lengths.items() if array is not None}, file=file)
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        rows: NDArray[np.int64] = np.arange(len(x), dtype=np.int64)
+        rows: NDArray[np.int64] = np.arange(len(xs[inputs[0]]), dtype=np.int64)
         return Records(features, targets, weight, rows, file, "row", digest)
