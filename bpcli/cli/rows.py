@@ -79,9 +79,18 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(said, dict)
         else {"prediction": said}
     )
-    flat |= {f"prediction_{name}": value for name, value in row.get("details", {}).items()}
-    flat |= {f"p_{label}": value for label, value in chances.items()}
+    flat |= {f"prediction_{name}": value for name, value in _level(row.get("details", {}))}
+    flat |= {f"p_{label}": value for label, value in _level(chances)}
     return {name: "" if value is None or value != value else value for name, value in flat.items()}
+
+
+def _level(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(name, value) of each leaf; below the names of several targets as target_name."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}_{below}", leaf) for below, leaf in _level(value))
+        elif value is not None:
+            yield name, value
 
 
 def _is_device(path: Path) -> bool:

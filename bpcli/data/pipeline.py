@@ -15,6 +15,8 @@ from bpcli.data.cells import is_number, label_of
 from bpcli.data.columns import Feature, assembled, fill, match, placed
 from bpcli.data.inputs import Named, shared_out
 from bpcli.data.records import Column, Records, Target
+from bpcli.data.reuse import check_like
+from bpcli.data.several import places
 from bpcli.data.sources.base import Layout
 from bpcli.data.transforms.base import Fitted, Transform
 from bpcli.errors import CheckpointError, DataError
@@ -57,8 +59,9 @@ class Pipeline:
     def layout(self) -> Layout:
         """What the training file looked like, for reading others like it."""
         kinds = {feature.name: feature.kind for feature in self.features}
-        if not all(is_number(label) and label_of(float(label)) == label for label in self.target.labels):
-            kinds[self.target.columns[0]] = "text"  # so that a label "01" of another file stays "01"
+        for target in self.target.parts or (self.target,):
+            if not all(is_number(label) and label_of(float(label)) == label for label in target.labels):
+                kinds[target.columns[0]] = "text"  # so that a label "01" of another file stays "01"
         return Layout(kinds, self.target.columns, self.width, self.weight)
 
     def apply(self, records: Records, dtype: DTypeLike = np.float32) -> Any:
@@ -100,12 +103,12 @@ class Pipeline:
             )
         return made
 
-    def invert_target(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Predictions (n, d) back in the target's own units, float64."""
+    def invert_target(self, values: NDArray[Any], part: Target | None = None) -> NDArray[np.float64]:
+        """Predictions (n, d) back in the target's own units, float64; of several targets, those of `part`."""
         values = np.asarray(values, dtype=np.float64)
         if self.target_step is None:
             return values
-        return _through(self.target_step.transform.invert, values, self.target, self.target_step)
+        return _through(self.target_step.transform.invert, values, part or self.target, self.target_step)
 
     def to_json(self) -> str:
         """Canonical JSON: equal pipelines give equal text, and every number comes back exactly."""
@@ -115,11 +118,7 @@ class Pipeline:
             "steps": [_step_tree(step) for step in self.steps],
             "outputs": list(self.outputs),
             "shape": list(self.shape),
-            "target": {
-                "kind": self.target.kind, "columns": list(self.target.columns),
-                "labels": list(self.target.labels), "counts": list(self.target.counts),
-                "rows": self.target.rows, "mean": list(self.target.mean),
-            },
+            "target": _target_tree(self.target),
             "target_step": None if self.target_step is None else _step_tree(self.target_step),
             "width": self.width,
         }  # fmt: skip
@@ -165,20 +164,24 @@ def fit(
     y: NDArray[np.float64] | None = None,
     inputs: Mapping[str, Sequence[str]] | None = None,
     path: str = "data.preprocess",
+    like: Pipeline | None = None,
 ) -> Pipeline:
     """Fits the transforms, one after the other, on these rows, which must be the training part alone.
 
     `y` is the encoded target (n, d), needed where `target_transform` is given. `path` is the transforms'
-    place in the config, for errors.
+    place in the config, for errors. With `like`, what that pipeline has learnt is taken instead.
     """
     columns = list(records.features)
     features = tuple(Feature(column.name, column.kind, column.values.shape[1:]) for column in columns)
+    if like is not None:
+        check_like(like, records, features, transforms, target, target_transform)
     steps: list[Step] = []
     for index, transform in enumerate(transforms):
         with placed(records, 0, f"{path}[{index}]"):
             if steps:
                 columns = steps[-1].transform.apply(columns, steps[-1].fitted)
-            steps.append(Step(transform, transform.fit(columns)))
+            fitted = transform.fit(columns) if like is None else like.steps[index].fitted
+            steps.append(Step(transform, fitted))
     with placed(records, 0):
         # The last step is only tried on one row: what it makes, but not its values, is needed here.
         columns = [replace(column, values=column.values[:1]) for column in columns]
@@ -191,10 +194,11 @@ def fit(
             outputs, shape = tuple(name for names, _ in made for name in names), tuple(s for _, s in made)
         else:
             outputs, shape = assembled(columns, records)
-    step = None if target_transform is None else _fit_target_step(target_transform, target, y, records)
+    step = None if like is None else like.target_step
+    if target_transform is not None and step is None:
+        step = _fit_target_step(target_transform, target, y, records)
     if step is not None and y is not None:
-        mean = _through(step.transform.apply, y, target, step).mean(axis=0)
-        target = replace(target, mean=tuple(mean.tolist()))
+        target = _with_means(target, _through(step.transform.apply, y, target, step))
     return Pipeline(
         features, tuple(steps), outputs, shape, target, step, records.width, records.weight_name, named
     )
@@ -203,29 +207,51 @@ def fit(
 def _fit_target_step(
     transform: Transform, target: Target, y: NDArray[np.float64] | None, records: Records
 ) -> Step:
-    if target.kind != "values" or y is None:
+    if y is None or not _value_columns(target):
         raise DataError(
             f"target_transform is for values, and the target is {target.kind.replace('_', ' ')}",
             path="data.target_transform",
             hint="leave it out",
         )
-    columns = _columns_of(y, target)
+    columns = [Column(name, "number", y[:, index]) for index, name in _value_columns(target)]
     with placed(records, 0, "data.target_transform"):
         fitted = transform.fit(columns)
         transform.invert(columns[:0], fitted)  # refuses now, not after training, what cannot be undone
     return Step(transform, fitted)
 
 
-def _columns_of(y: NDArray[Any], target: Target) -> list[Column]:
-    return [Column(name, "number", y[:, index]) for index, name in enumerate(target.columns)]
+def _value_columns(target: Target) -> list[tuple[int, str]]:
+    """(place in y, name) of each column of values: all of one target's, and of several those that are."""
+    if target.kind != "several":
+        return list(enumerate(target.columns)) if target.kind == "values" else []
+    kinds = [one.kind for one in target.parts for _ in one.columns]
+    return [
+        (index, name)
+        for index, (name, kind) in enumerate(zip(target.columns, kinds, strict=True))
+        if kind == "values"
+    ]
+
+
+def _with_means(target: Target, y: NDArray[Any]) -> Target:
+    """The target with the means of its columns as the net is trained on them."""
+    if target.kind != "several":
+        return replace(target, mean=tuple(y.mean(axis=0).tolist()))
+    parts = [
+        _with_means(one, y[:, where]) if one.kind == "values" else one
+        for one, where in zip(target.parts, places(target), strict=True)
+    ]
+    return replace(target, parts=tuple(parts))
 
 
 def _through(
     function: Callable[[Sequence[Column], Fitted], list[Column]], y: NDArray[Any], target: Target, step: Step
 ) -> NDArray[np.float64]:
-    """y (n, d) through a transform of the target, forth or back."""
-    made = function(_columns_of(y, target), step.fitted)
-    return np.column_stack([column.values for column in made]).astype(np.float64)
+    """y (n, d) through a transform of the target, forth or back; what is no value stays as it is."""
+    chosen = _value_columns(target)
+    made = function([Column(name, "number", y[:, index]) for index, name in chosen], step.fitted)
+    result = y.astype(np.float64)
+    result[:, [index for index, _ in chosen]] = np.column_stack([column.values for column in made])
+    return result
 
 
 def _portions(rows: int, numbers: int) -> Iterator[slice]:
@@ -247,6 +273,18 @@ def _step_from(tree: dict[str, Any]) -> Step:
     return Step(transform, tree["fitted"])
 
 
+def _target_tree(target: Target) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        "kind": target.kind, "columns": list(target.columns), "labels": list(target.labels),
+        "counts": list(target.counts), "rows": target.rows, "mean": list(target.mean),
+    }  # fmt: skip
+    if target.parts:
+        tree |= {"parts": [_target_tree(one) for one in target.parts], "names": list(target.names)}
+    return tree
+
+
 def _target_from(tree: dict[str, Any]) -> Target:
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in tree.items()}
+    if "parts" in fields:
+        fields["parts"] = tuple(_target_from(part) for part in fields["parts"])
     return Target(**cast("dict[str, Any]", fields))

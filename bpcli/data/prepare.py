@@ -8,17 +8,19 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from bpcli.data import pipeline as pipelines
+from bpcli.data import several
 from bpcli.data.cells import counted, is_number, listed
 from bpcli.data.inputs import arrays
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.records import Part, Prepared, Records, Target
+from bpcli.data.select import chosen, narrowed
 from bpcli.data.sources.base import Layout
 from bpcli.data.splits.base import Split
 from bpcli.data.target import Kind, as_written, encode, fit_target, target_kind
-from bpcli.errors import DataError
+from bpcli.errors import BuildError, DataError
 
 if TYPE_CHECKING:
     from bpcli.files import Files
@@ -40,18 +42,20 @@ def prepare(
     loss: Loss | None = None,
     dtype: DTypeLike = np.float32,
     parts: Collection[str] = _NAMES,
+    like: Pipeline | None = None,
 ) -> Prepared:
     """Reads the source, splits it, fits target and preprocessing on the training part, applies them to all.
 
-    Only the `parts` named are prepared, but the training part always; a part without rows is None. Errors
-    are DataErrors with file, row and column.
+    Only the `parts` named are prepared, but the training part always; a part without rows is None. With
+    `like`, the preprocessing is not fitted but taken from there. Errors are DataErrors with file, row and
+    column.
     """
     divided = _divide(section, files, seed, loss)
     train = divided.records["train"]
     if not len(train):
         raise DataError("the training part has no rows", file=train.file, path="data.split")
-    target = fit_target(train, section.task, _targets_of(loss), kind=divided.kind)
-    y = None if target.kind == "classes" else encode(target, train, _SAID["train"])
+    target = _fit_target(train, section, loss, divided.kinds)
+    y = None if target.kind == "classes" else encoded(target, train, _SAID["train"])
     pipeline = pipelines.fit(
         train,
         section.preprocess,
@@ -59,6 +63,7 @@ def prepare(
         target_transform=section.target_transform,
         y=y,
         inputs=section.inputs,
+        like=like,
     )
     made = {
         name: _part(pipeline, divided.records[name], dtype, _SAID[name], target=True)
@@ -119,14 +124,16 @@ class _Divided:
     """The rows of each part, and what was found on the way."""
 
     records: dict[str, Records]
-    kind: Kind
+    kinds: Sequence[Kind]
     digest: str
     notes: tuple[str, ...]
 
 
 def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) -> _Divided:
     records = section.source.read(files)
-    kind, why = target_kind(records, section.task, _targets_of(loss))
+    picked = records if section.select is None else chosen(records, section.select, all_occur=True)
+    kinds, why = _kinds(picked, section, loss)
+    kind = kinds[0] if len(kinds) == 1 else "values"
     spelt: list[str] = []
     if kind == "classes" and records.targets[0].written is not None:
         records = as_written(records)
@@ -160,15 +167,15 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
             )
         divided[name] = source.read_like(files, layout)
         digests.append(divided[name].digest)
-    return _Divided(
-        divided, kind, _combined(digests), (*_split_notes(divided, records, kind, why, section), *spelt)
-    )
+    notes = [*_split_notes(divided, records, kinds, why, section), *spelt]
+    divided, said = narrowed(divided, section, kinds[0] if len(kinds) == 1 else "several targets", seed)
+    return _Divided(divided, kinds, _combined(digests), (*notes, *said))
 
 
 def _part(pipeline: Pipeline, records: Records, dtype: DTypeLike, said: str, *, target: bool) -> Part:
     """One part's arrays."""
     x = pipeline.apply(records, dtype)
-    y = pipeline.targets(encode(pipeline.target, records, said), dtype) if target else None
+    y = pipeline.targets(encoded(pipeline.target, records, said), dtype) if target else None
     weight = None if records.weight is None else records.weight.astype(dtype)
     return Part(x, y, weight, records.rows)
 
@@ -189,6 +196,29 @@ def _without_columns(records: Records, names: Sequence[str]) -> Records:
     return replace(records, features=[column for column in records.features if column.name not in names])
 
 
+def _kinds(records: Records, section: DataSection, loss: Loss | None) -> tuple[Sequence[Kind], str]:
+    """(what the target is, why); of several, what each is."""
+    if loss is not None and loss.several():
+        if section.task != "auto":
+            raise BuildError(
+                "each of several targets is what its loss takes", ("data", "task"), "leave task out"
+            )
+        return several.kinds(records, loss.several())
+    kind, why = target_kind(records, section.task, _targets_of(loss))
+    return [kind], why
+
+
+def _fit_target(train: Records, section: DataSection, loss: Loss | None, kinds: Sequence[Kind]) -> Target:
+    if loss is not None and loss.several():
+        return several.fit(train, loss.several(), kinds)
+    return fit_target(train, section.task, _targets_of(loss), kind=kinds[0])
+
+
+def encoded(target: Target, records: Records, said: str) -> NDArray[Any]:
+    """y of these rows, of one target or of several."""
+    return (several.encode_all if target.kind == "several" else encode)(target, records, said)
+
+
 def _targets_of(loss: Loss | None) -> tuple[str, ...] | None:
     return None if loss is None else loss.targets
 
@@ -199,10 +229,13 @@ def _combined(digests: Sequence[str]) -> str:
 
 
 def _split_notes(
-    divided: dict[str, Records], records: Records, kind: Kind, why: str, section: DataSection
+    divided: dict[str, Records], records: Records, kinds: Sequence[Kind], why: str, section: DataSection
 ) -> list[str]:
     notes: list[str] = []
-    if section.task == "auto":
+    if len(kinds) > 1:
+        notes.append(f"There are {len(kinds)} targets: {why}.")
+    elif section.task == "auto":
+        kind = kinds[0]
         said = {"classes": "classes", "binary_columns": "0/1 columns", "values": "values"}[kind]
         notes.append(f"The target is read as {said}: {why}.")
     own = {"val": section.val_source, "test": section.test_source}
@@ -219,6 +252,8 @@ def _split_notes(
 
 def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
     notes: list[str] = []
+    for one in target.parts or (target,):
+        notes += _target_notes(one)
     names = [column.name for column in (*train.features, *train.targets)]
     if train.named and all(map(is_number, names)):
         notes.append(
@@ -229,6 +264,11 @@ def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
     if flat:
         word = "columns" if len(flat) > 1 else "column"
         notes.append(f"Constant in the training part, so of no use: {word} {listed(flat)}.")
+    return notes
+
+
+def _target_notes(target: Target) -> list[str]:
+    notes: list[str] = []
     rare = [
         f"{label!r} ({count})"
         for label, count in zip(target.labels, target.counts, strict=False)

@@ -70,14 +70,17 @@ class Target:
     kind "classes": `labels` in order, y is int64 (n,) · "binary_columns": several 0/1 columns, y is float
     (n, d) · "values": y is float (n, d). `counts` are the training rows of each class (for binary columns:
     of ones in each), `mean` the training mean of each column: the baseline's whole knowledge.
+    "several": `parts` with `names`, each one of the above, for a loss each; y is float (n, all columns).
     """
 
-    kind: Literal["classes", "binary_columns", "values"]
+    kind: Literal["classes", "binary_columns", "values", "several"]
     columns: tuple[str, ...]
     labels: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     rows: int = 0
     mean: tuple[float, ...] = ()
+    parts: tuple[Target, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:

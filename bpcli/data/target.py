@@ -40,7 +40,7 @@ def target_kind(records: Records, task: str, loss_targets: Sequence[str] | None)
         natural, why = "values", "the loss is for values"  # few whole numbers could be either
     if loss_targets is None:
         if (reason := reasons[natural]) is not None:
-            raise DataError(reason, file=records.file)
+            raise DataError(reason, file=records.file, hint=_MIXED if len(records.targets) > 1 else None)
         return natural, why
     if natural in loss_targets and reasons[natural] is None:
         return natural, why
@@ -52,11 +52,18 @@ def target_kind(records: Records, task: str, loss_targets: Sequence[str] | None)
         f"the loss takes {' or '.join(_IN_WORDS[kind] for kind in wanted)}, but "
         + "; ".join(dict.fromkeys(reason for kind in wanted if (reason := reasons[kind]))),
         file=records.file,
-        hint=f"choose a loss for {_IN_WORDS[natural]}" if reasons[natural] is None else None,
+        hint=f"choose a loss for {_IN_WORDS[natural]}"
+        if reasons[natural] is None
+        else _MIXED
+        if len(records.targets) > 1
+        else None,
     )
 
 
 _IN_WORDS: dict[Kind, str] = {"classes": "classes", "binary_columns": "0/1 columns", "values": "values"}
+
+
+_MIXED = "targets of different kinds need a loss each: {type: weighted_sum, parts: [...]}"
 
 
 def _natural(records: Records, task: str) -> tuple[Kind, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -55,6 +56,18 @@ class Loss(Component):
     def weight(self, batch: Batch) -> float:
         """What the mean over this batch divides by: the sum of its weights, or its rows."""
         return float(len(batch)) if batch.weight is None else float(batch.weight.sum(dtype="float64"))
+
+    def bound(self, target: Target) -> Loss:
+        """The same loss for this target, where its columns make a difference to it."""
+        return self
+
+    def several(self) -> Sequence[Any]:
+        """Of a loss of several targets: the part of each, with its columns, its loss and its weight."""
+        return ()
+
+    def cut(self, number: int) -> Any:
+        """Of a loss that is bound to several targets: where part `number` stands in outputs and targets."""
+        raise IndexError(number)
 
     def check(self, y: Any, target: Target) -> None:
         """Before training: BuildError where training targets y are none that this loss is defined for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ class Prediction:
     """Outputs and targets of some rows, on the host; derived forms are worked out once, when asked for.
 
     outputs (n, units) · y: class indices (n,), or (n, d) · loss_sum and norm: the loss of these rows is
-    their quotient. `invert` takes values back to the target's original units.
+    their quotient. `invert` takes values, and those of one of several targets with that target, back to the
+    original units.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class Prediction:
         loss: Loss,
         loss_sum: float = 0.0,
         norm: float = 0.0,
-        invert: Callable[[Array], Array] | None = None,
+        invert: Callable[..., Array] | None = None,
     ) -> None:
         self.outputs, self.y, self.loss = outputs, y, loss
         self.loss_sum, self.norm = loss_sum, norm
@@ -69,6 +70,13 @@ class Prediction:
     def center(self, target: Target) -> Array:
         """(d,) about where the target lies, in its original units: the same for every batch of a run."""
         return self._units(np.atleast_2d(target.mean or np.zeros(target.width)))[0]
+
+    def part(self, number: int, target: Target) -> Prediction:
+        """That of one of several targets: its columns, its loss."""
+        cut, loss = self.loss.cut(number), self.loss.several()[number].loss
+        own = target.parts[number]
+        invert = None if self._invert is None else partial(self._invert, part=own)
+        return Prediction(cut.outputs(self.outputs), cut.target(self.y), loss, invert=invert)
 
     def _units(self, values: Array) -> Array:
         values = np.asarray(values, dtype=np.float64)

@@ -66,18 +66,26 @@ class Component(Strict):
 
     def short(self, *, without: Collection[str] = ()) -> str:
         """One line for tables: the type and the fields that differ from their defaults, some left out."""
-        told: list[str] = []
-        fields = self.config_keys()
-        for key, value in self.config_values().items():
-            default, text = fields[key].default, _short(value)
-            if key not in {"type", "name", *without} and value != default and text != default:
-                told.append(f"{key}={text}")
-        return f"{self.type}({', '.join(told)})" if told else self.type
+        told = _told(self, {"type", "name", *without})
+        return f"{self.type}({told})" if told else self.type
+
+
+def _told(section: Strict, without: Collection[str] = ()) -> str:
+    """key=value of the fields that differ from their defaults."""
+    told: list[str] = []
+    fields = section.config_keys()
+    for key, value in section.config_values().items():
+        default, text = fields[key].default, _short(value)
+        if key not in without and value != default and text != default:
+            told.append(f"{key}={text}")
+    return ", ".join(told)
 
 
 def _short(value: Any) -> str:
     if isinstance(value, Component):
         return value.short()
+    if isinstance(value, Strict):
+        return f"({_told(value)})"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_short, cast('tuple[Any, ...]', value)))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -15,7 +15,7 @@ from bpcli.train.session import prepared_trainer
 
 if TYPE_CHECKING:
     from bpcli.core.store import Built
-    from bpcli.data.records import Part, Prepared
+    from bpcli.data.records import Part, Prepared, Target
     from bpcli.spec.load import Loaded
     from bpcli.train.model import Model
     from bpcli.train.trainer import Trainer
@@ -86,6 +86,17 @@ def _plain(shape: Shape) -> list[Any]:
     return [_plain(cast("Shape", part)) if isinstance(part, tuple) else part for part in shape]
 
 
+def _target(target: Target) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "kind": target.kind,
+        "columns": list(target.columns),
+        "classes": dict(zip(target.labels, target.counts, strict=True)) if target.labels else None,
+    }
+    if target.parts:
+        told["parts"] = dict(zip(target.names, map(_target, target.parts), strict=True))
+    return told
+
+
 def _data(data: Prepared, batch_size: int) -> dict[str, Any]:
     parts: Mapping[str, Part | None] = {"train": data.train, "val": data.val, "test": data.test}
     target = data.target
@@ -93,10 +104,6 @@ def _data(data: Prepared, batch_size: int) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in parts.items() if part is not None},
         "features": _plain(row_shape(data.train.x)),
         "batches": batch_count(len(data.train), batch_size),
-        "target": {
-            "kind": target.kind,
-            "columns": list(target.columns),
-            "classes": dict(zip(target.labels, target.counts, strict=True)) if target.labels else None,
-        },
+        "target": _target(target),
         "notes": list(data.notes),
     }

@@ -12,6 +12,7 @@ from bpcli.data.inputs import count, each, take
 from bpcli.data.records import Batch, Part
 from bpcli.metrics._prediction import Prediction
 from bpcli.spec.registry import family
+from bpcli.train.on_part import OnPart
 from bpcli.train.scores import Scores
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 #: Rows of one forward pass outside training; fixed, so that the same rows always give the same bits.
 ROWS = 512
 
-Invert = Callable[[NDArray[Any]], NDArray[Any]]
+Invert = Callable[..., NDArray[Any]]
 
 
 def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]:
@@ -34,23 +35,33 @@ def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]
 
     known = family("metrics")
     chosen: list[Any] = [known["loss"].model_validate({})]
+    parts = target.parts or (target,)
     if experiment.metrics is None:
-        names = ("rmse", "r2") if target.kind == "values" else ("accuracy",)
-        chosen += [known[name].model_validate({}) for name in names]
+        for number, part in enumerate(parts):
+            names = ("rmse", "r2") if part.kind == "values" else ("accuracy",)
+            made: list[Any] = [known[name].model_validate({}) for name in names]
+            chosen += [OnPart(metric, number, target) for metric in made] if target.parts else made
     for index, metric in enumerate(experiment.metrics or ()):
-        if target.kind not in metric.targets:
+        fitting = [number for number, part in enumerate(parts) if part.kind in metric.targets]
+        if not fitting:
             raise BuildError(
-                f"{metric.type} cannot be used with a target of {target.kind.replace('_', ' ')}",
+                f"{metric.type} cannot be used with a target of "
+                + " and ".join(dict.fromkeys(part.kind.replace("_", " ") for part in parts)),
                 ("metrics", index),
                 f"it takes {' or '.join(kind.replace('_', ' ') for kind in metric.targets)}",
             )
+        if target.parts and metric.type == "loss":
+            continue
         try:
-            metric.check(target, experiment.loss or default_loss(target))
+            for number in fitting:
+                loss = experiment.loss or default_loss(target)
+                metric.check(parts[number], loss.several()[number].loss if target.parts else loss)
         except ConfigError as error:
             found = error.problems[0]
             raise BuildError(found.message, ("metrics", index), found.hint) from None
-        if metric.label() not in {other.label() for other in chosen}:
-            chosen.append(metric)
+        wanted = [OnPart(metric, number, target) for number in fitting] if target.parts else [metric]
+        labels = {other.label() for other in chosen}
+        chosen += [one for one in wanted if one.label() not in labels]
     return tuple(chosen)
 
 

@@ -101,11 +101,20 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
     decl = Decl(plan, (), ("model",))
     output = net.build(shape, decl)
     _check_output(net, output, units, loss, target)
-    plan.params = grouped(plan.params, experiment.optimizer.groups)
+    plan.params, plan.states = grouped(plan.params, plan.states, experiment.optimizer.groups)
     _check_memory(plan, experiment)
     store = Store(plan, dtype or np.dtype(experiment.train.precision), backend(experiment.train.device))
     store.initialize(experiment.seed)
-    return Model(net, loss, target, shape, output, store, store.view(store.w, store.s), store.view(store.g))
+    return Model(
+        net,
+        loss.bound(target),
+        target,
+        shape,
+        output,
+        store,
+        store.view(store.w, store.s),
+        store.view(store.g),
+    )
 
 
 def _with_inputs(net: Layer, names: tuple[str, ...]) -> Layer:
@@ -141,6 +150,8 @@ def _check_output(net: Layer, output: Shape, units: int, loss: Loss, target: Tar
     where = ("model", "layers", last) if last >= 0 else ("model",)
     if output != (units,):
         what = f"{target.width} classes" if target.kind == "classes" else f"{target.width} target columns"
+        if target.kind == "several":
+            what = f"for {', '.join(target.names)}"
         raise BuildError(
             f"the last layer gives {_shape(output)}, but {loss.type} needs {units} ({what})",
             where,
@@ -150,7 +161,7 @@ def _check_output(net: Layer, output: Shape, units: int, loss: Loss, target: Tar
     if final is not None and final.gives_probabilities and loss.takes_logits:
         raise BuildError(
             f"the net ends in {final.type}, but {loss.type} takes logits and applies it itself",
-            where,
+            ("model", *net.origin()[0]),
             f"remove the {final.type}; predictions are probabilities all the same",
         )
 

@@ -13,6 +13,7 @@ from bpcli.data.batches import order
 from bpcli.data.inputs import arrays, take
 from bpcli.data.prepare import prepare
 from bpcli.data.records import Batch, Column
+from bpcli.data.several import places
 from bpcli.errors import ConfigError
 from bpcli.files import Files
 from bpcli.train.model import default_loss
@@ -70,8 +71,18 @@ def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
     single = not isinstance(batch.x, tuple)
     images = _drawn(batch.x, part, at, data.pipeline) if single and batch.x.ndim == 4 else None
     y = batch.y if target.kind == "classes" else data.pipeline.invert_target(batch.y)
-    labels = [_label(one, target) for one in y]
+    labels = [_labels(one, target) for one in y]
     return Preview(part.rows[at].tolist(), labels, batch.x, data.pipeline.outputs, images)
+
+
+def _labels(y: Any, target: Target) -> str:
+    if target.kind != "several":
+        return _label(y, target)
+    told: list[str] = []
+    for name, one, where in zip(target.names, target.parts, places(target), strict=True):
+        own = y[where][0] if one.kind == "classes" else y[where]
+        told.append(f"{name}={_label(own, one)}")
+    return " ".join(told)
 
 
 def _label(y: Any, target: Target) -> str:

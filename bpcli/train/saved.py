@@ -19,6 +19,7 @@ from bpcli.spec.load import Loaded, load_resolved
 from bpcli.train.average import deployed
 from bpcli.train.evaluate import baseline, chosen_metrics, evaluate, outputs
 from bpcli.train.model import Model, build
+from bpcli.train.say import say
 from bpcli.train.session import check_identity, identity_of, placed
 
 if TYPE_CHECKING:
@@ -124,37 +125,9 @@ class Saved:
             yield from said
 
     def _said(self, numbers: NDArray[np.int64], y: NDArray[Any]) -> Iterator[dict[str, Any]]:
-        target, predicted = self.model.target, self.model.loss.predict(y, np)
-        if target.kind == "values":
-            values = self.pipeline.invert_target(predicted)
-            details = self._details(y)
-            for index, (number, row) in enumerate(zip(numbers.tolist(), values.tolist(), strict=True)):
-                said = row[0] if len(row) == 1 else dict(zip(target.columns, row, strict=True))
-                told = {"row": number, "prediction": said, "probabilities": None}
-                if details:
-                    told["details"] = {name: float(column[index]) for name, column in details.items()}
-                yield told
-        elif target.kind == "binary_columns":
-            for number, row in zip(numbers.tolist(), predicted.tolist(), strict=True):
-                chances = dict(zip(target.columns, row, strict=True))
-                said = {name: int(chance > 0.5) for name, chance in chances.items()}
-                yield {"row": number, "prediction": said, "probabilities": chances}
-        else:
-            for number, row in zip(numbers.tolist(), predicted.tolist(), strict=True):
-                label = target.labels[max(range(len(row)), key=row.__getitem__)]
-                sure = self.model.loss.gives_probabilities
-                chances = dict(zip(target.labels, row, strict=True)) if sure else None
-                yield {"row": number, "prediction": label, "probabilities": chances}
-
-    def _details(self, y: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """What the loss says beside each value, by name; of several columns, by column and name."""
-        columns = self.model.target.columns
-        return {
-            name if len(columns) == 1 else f"{column}_{name}": values[:, place]
-            for name, found in self.model.loss.details(y, np).items()
-            for values in (self.pipeline.invert_target(found),)
-            for place, column in enumerate(columns)
-        }
+        told = say(y, self.model.target, self.model.loss, self.pipeline)
+        for number, one in zip(numbers.tolist(), told, strict=True):
+            yield {"row": number, **one}
 
     def _file(self, path: str | Path, *, target: bool) -> Part:
         """A file that the user named: relative to the working directory."""

@@ -155,11 +155,11 @@ def test_one_class_only_and_no_rows(tmp_path: Path) -> None:
 
 
 def test_task_and_loss_decide(tmp_path: Path) -> None:
-    loss: Any = SimpleNamespace(targets=("values",))
+    loss: Any = SimpleNamespace(targets=("values",), several=tuple)
     assert run(shipped("digits", "digit"), tmp_path, loss=loss).target.kind == "values"
     assert run(shipped("digits", "digit", task="regression"), tmp_path).target.kind == "values"
     with pytest.raises(DataError, match="task is regression"):
-        loss = SimpleNamespace(targets=("classes",))
+        loss = SimpleNamespace(targets=("classes",), several=tuple)
         run(shipped("digits", "digit", task="regression"), tmp_path, loss=loss)
 
 

@@ -25,6 +25,9 @@ TARGETS = {
     "1 value": Target("values", ("x",), rows=N, mean=(0.4,)),
     "3 values": Target("values", ("x", "y", "z"), rows=N, mean=(0.4, 0.3, 0.3)),
 }
+TARGETS["a value and 4 classes"] = Target(
+    "several", ("x", "c"), rows=N, parts=(TARGETS["1 value"], TARGETS["4 classes"]), names=("x", "c")
+)
 
 
 def workspace() -> Ctx:
@@ -37,13 +40,16 @@ def instances() -> list[Loss]:
 
 def accepts(loss: Loss, target: Target) -> bool:
     try:
+        if target.parts:
+            pairs = zip(loss.several(), target.parts, strict=True)
+            return bool(loss.several()) and all(accepts(part.loss, own) for part, own in pairs)
         return target.kind in loss.targets and loss.units(target) > 0
     except ConfigError:
         return False
 
 
 CASES = [
-    pytest.param(loss, target, id=f"{loss.short()} on {name}")
+    pytest.param(loss.bound(target), target, id=f"{loss.short()} on {name}")
     for loss in instances()
     for name, target in TARGETS.items()
     if accepts(loss, target)
@@ -57,6 +63,14 @@ def draw(loss: Loss, target: Target, dtype: Any = np.float64, n: int = N) -> tup
     y = rng.normal(size=(n, loss.units(target)))
     if loss.head_activation == "sigmoid":
         y = 1 / (1 + np.exp(-y))
+    if target.parts:
+        drawn = [
+            draw(part.loss, own, dtype, n) for part, own in zip(loss.several(), target.parts, strict=True)
+        ]
+        return (
+            np.concatenate([y for y, _ in drawn], axis=1),
+            np.concatenate([t.reshape(n, -1).astype(drawn[0][0].real.dtype) for _, t in drawn], axis=1),
+        )
     if target.kind == "classes":
         t = rng.permutation(np.arange(n) % target.width)
     elif target.kind == "binary_columns":
@@ -239,6 +253,13 @@ def test_the_baseline_is_one_finite_row_of_outputs(loss: Loss, target: Target):
 @every_case
 def test_predictions_have_a_column_for_each_class_or_target(loss: Loss, target: Target):
     y, t = draw(loss, target)
+    if target.parts:  # predictions are made part by part, from these columns
+        parts = [
+            (loss.cut(j).outputs(y), part.loss.units(own))
+            for j, (part, own) in enumerate(zip(loss.several(), target.parts, strict=True))
+        ]
+        assert [part.shape[1] for part, _ in parts] == [units for _, units in parts]
+        return
     before = y.copy()
     p = loss.predict(y, np)
     assert p.shape == (N, target.width)
