@@ -15,14 +15,16 @@ class Column:
     """One named column of n rows.
 
     kind "number": float64 (n,), NaN where missing · "text": object array of str (n,), None where missing ·
-    "array": any numeric dtype (n, ...), such as images (n, h, w, c).
+    "array": any numeric dtype (n, ...), such as images (n, h, w, c) · "sequence": int32 (n, t), of each step
+    the place of its symbol in `symbols`, and -1 behind the end of a shorter row.
     `written`: the cells of a number column as text (n,), where that says more than the numbers do: 01, 1.0.
     """
 
     name: str
-    kind: Literal["number", "text", "array"]
+    kind: Literal["number", "text", "array", "sequence"]
     values: NDArray[Any]
     written: NDArray[Any] | None = None
+    symbols: tuple[str, ...] = ()
 
     def take(self, rows: NDArray[np.int64]) -> Column:
         written = None if self.written is None else self.written[rows]
@@ -37,6 +39,8 @@ class Records:
     `digest` is the SHA-256 of the file as it lies on disk; `width` the number of columns of a file whose
     columns have no names of their own, and 0 where they have. `named`: the columns' names stand in the file,
     so that a column of the same name in another file is the same thing; `weight_name` is one of them.
+    `spans` (n, 2): of rows that are windows over a series, the first and the last step that each predicts.
+    `ordered`: the order of the rows means something, so that a split by default keeps it.
     """
 
     features: Sequence[Column]
@@ -49,6 +53,8 @@ class Records:
     width: int = 0
     named: bool = False
     weight_name: str = ""
+    spans: NDArray[np.int64] | None = None
+    ordered: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,6 +66,7 @@ class Records:
             targets=[column.take(rows) for column in self.targets],
             weight=None if self.weight is None else self.weight[rows],
             rows=self.rows[rows],
+            spans=None if self.spans is None else self.spans[rows],
         )
 
 
@@ -70,6 +77,8 @@ class Target:
     kind "classes": `labels` in order, y is int64 (n,) · "binary_columns": several 0/1 columns, y is float
     (n, d) · "values": y is float (n, d). `counts` are the training rows of each class (for binary columns:
     of ones in each), `mean` the training mean of each column: the baseline's whole knowledge.
+    `positions`: the shape of a target with a class for each place of a row, such as (t,) for each step of a
+    sequence; y is then int64 (n, *positions), and -1 where there is nothing to predict.
     "several": `parts` with `names`, each one of the above, for a loss each; y is float (n, all columns).
     """
 
@@ -81,6 +90,7 @@ class Target:
     mean: tuple[float, ...] = ()
     parts: tuple[Target, ...] = ()
     names: tuple[str, ...] = ()
+    positions: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:

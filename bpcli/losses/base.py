@@ -22,7 +22,8 @@ class Loss(Component):
     """L = Σ wᵢ lᵢ / norm, with dL/dy; lᵢ is the loss of row i, wᵢ its weight, norm the weights' sum.
 
     A loss defines `rows`: the loss of each row and its gradient. Everything about weights, masks and
-    what the mean divides by is in this class, once.
+    what the mean divides by is in this class, once. With a class for each place of a row, outputs
+    (n, ..., units) and targets (n, ...), every place counts as a row, and one whose class is -1 not at all.
     """
 
     smooth: ClassVar[bool] = True
@@ -45,17 +46,23 @@ class Loss(Component):
 
     def __call__(self, y: Any, batch: Batch, norm: float, ctx: Ctx) -> tuple[Any, Any]:
         """(L, dL/dy) for outputs y (n, units). L is a Python float, or complex under the complex step."""
-        losses, dy = self.rows(y, batch.y, ctx)
-        if batch.weight is None:
+        shape = y.shape
+        t, weight = placed(batch.y, batch.weight, ctx.xp)
+        losses, dy = self.rows(y.reshape(-1, shape[-1]), t, ctx)
+        if weight is None:
             dy *= 1.0 / norm
         else:
-            losses = losses * batch.weight
-            dy *= (batch.weight / norm).reshape(-1, *(1,) * (dy.ndim - 1))
-        return losses.sum(dtype=accumulator(losses.dtype)).item() / norm, dy
+            losses = losses * weight
+            dy *= (weight / norm).reshape(-1, 1)
+        return losses.sum(dtype=accumulator(losses.dtype)).item() / norm, dy.reshape(shape)
 
     def weight(self, batch: Batch) -> float:
-        """What the mean over this batch divides by: the sum of its weights, or its rows."""
-        return float(len(batch)) if batch.weight is None else float(batch.weight.sum(dtype="float64"))
+        """What the mean over this batch divides by: the sum of its weights, or its rows, or its places."""
+        y, weight = batch.y, batch.weight
+        if not has_places(y):
+            return float(len(y)) if weight is None else float(weight.sum(dtype="float64"))
+        counts = (y >= 0).reshape(len(y), -1).sum(axis=1, dtype="float64")
+        return float(counts.sum() if weight is None else (counts * weight).sum())
 
     def bound(self, target: Target) -> Loss:
         """The same loss for this target, where its columns make a difference to it."""
@@ -72,8 +79,11 @@ class Loss(Component):
     def check(self, y: Any, target: Target) -> None:
         """Before training: BuildError where training targets y are none that this loss is defined for."""
 
-    def row_weights(self, y: Any, target: Target) -> Any:
-        """The weights (n,) that the loss itself gives to training rows (class weights), or None."""
+    def row_weights(self, y: Any, target: Target, weight: Any = None) -> Any:
+        """The weights (n,) that the loss itself gives to training rows (class weights), or None.
+
+        They are multiplied into the rows' own, `weight` (n,), where there are any.
+        """
         return None
 
     def takes_mixed(self, target: Target) -> bool:
@@ -98,6 +108,25 @@ class Loss(Component):
         """The constant output (units,) of the majority class or mean predictor."""
 
 
+def has_places(y: Any) -> bool:
+    """Whether targets are a class for each place of a row, rather than one class or some values."""
+    return y is not None and y.dtype.kind == "i" and y.ndim > 1
+
+
+def placed(y: Any, weight: Any, xp: Any) -> tuple[Any, Any]:
+    """(targets, weights) with every place as a row; weight and class 0 where there is nothing to predict."""
+    if not has_places(y):
+        return y, weight
+    if weight is not None:
+        weight = xp.repeat(weight, y[0].size)
+    t = y.reshape(-1)
+    real = t >= 0
+    if real.all():
+        return t, weight
+    weight = real.astype("float32" if weight is None else weight.dtype) * (1 if weight is None else weight)
+    return xp.maximum(t, 0), weight
+
+
 def column_means(target: Target) -> list[float]:
     """The training mean of each column: of the values, or the share of each class or of ones."""
     if target.kind == "values":
@@ -110,17 +139,22 @@ def column_means(target: Target) -> list[float]:
 ClassWeight = Literal["balanced"] | dict[str, NonNegativeFloat] | None
 
 
-def class_weights(option: ClassWeight, y: Any, target: Target) -> Any:
+def class_weights(option: ClassWeight, y: Any, target: Target, weight: Any = None) -> Any:
     """The weight (n,) of each training row by its class (King and Zeng, 2001), or None without the option.
 
-    balanced: n / (k nₖ), so that all classes weigh alike and the mean weight is 1.
+    balanced: n / (k nₖ), so that all classes weigh alike and the mean weight is 1. With sample weights n and
+    nₖ are sums of them, as in scikit-learn's compute_class_weight: a row of weight 2 is that row twice.
     """
     if option is None:
         return None
     if target.kind != "classes":
         raise BuildError("class_weight needs a target of classes", ("loss", "class_weight"))
     if option == "balanced":
-        table = [target.rows / (len(target.counts) * max(count, 1)) for count in target.counts]
+        counts, rows = target.counts, target.rows
+        if weight is not None:
+            counts = np.bincount(y, weight.astype(np.float64), len(target.counts)).tolist()
+            rows = sum(counts)
+        table = [rows / (len(counts) * count) if count else 1.0 for count in counts]
     else:
         if unknown := sorted(set(option) - set(target.labels)):
             raise BuildError(

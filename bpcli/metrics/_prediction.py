@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcli.losses.base import has_places
+
 if TYPE_CHECKING:
     from bpcli.data.records import Target
     from bpcli.losses.base import Loss
@@ -21,7 +23,8 @@ class Prediction:
 
     outputs (n, units) · y: class indices (n,), or (n, d) · loss_sum and norm: the loss of these rows is
     their quotient. `invert` takes values, and those of one of several targets with that target, back to the
-    original units.
+    original units. With a class for each place of a row, the places are the rows here, but for those with
+    nothing to predict; `owner` (n,) is then the row that each belongs to.
     """
 
     def __init__(
@@ -36,6 +39,11 @@ class Prediction:
         self.outputs, self.y, self.loss = outputs, y, loss
         self.loss_sum, self.norm = loss_sum, norm
         self._invert = invert
+        self.owner: Array | None = None
+        if has_places(y):
+            known = y.ravel() >= 0
+            self.owner = np.repeat(np.arange(len(y)), y[0].size)[known]
+            self.outputs, self.y = outputs.reshape(-1, outputs.shape[-1])[known], y.ravel()[known]
 
     def __len__(self) -> int:
         return len(self.outputs)
