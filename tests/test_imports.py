@@ -54,6 +54,7 @@ ONLY_IN = {
     "threadpoolctl": ("bpcli.core.backend", "bpcli.train.environment"),
     "cupy": ("bpcli.core.backend",),
     "PIL": ("bpcli.data.images",),
+    "matplotlib": ("bpcli.cli.plot",),
     "pydantic": None,
     "pydantic_core": None,
     "numpy": None,

@@ -20,6 +20,8 @@ class Callback(Component):
 
     #: Callbacks that write into the state run before those that edit numbers, and those before readers.
     priority: ClassVar[Literal["write", "edit", "read"]] = "read"
+    #: Whether a run may have one of its type alone, such as what writes a file of a fixed name.
+    alone: ClassVar[bool] = False
 
     def watches(self) -> tuple[str, str] | None:
         """The (metric, mode) whose best epoch this callback is about, if it is about one.
@@ -39,11 +41,34 @@ class Callback(Component):
         Raises ConfigError where what the callback needs is not among them.
         """
 
+    def check_net(self, layers: Collection[str]) -> None:
+        """Before training: `layers` are those with something to train, as in `residual1.dense2`.
+
+        Raises ConfigError where what the callback needs is not among them.
+        """
+
+    def before_training(self, trainer: Trainer, memory: dict[str, Any]) -> None:
+        """Once, before the first epoch, and again by each resume, with the memory of its checkpoint."""
+
     def before_epoch(self, trainer: Trainer, memory: dict[str, Any]) -> None:
         """Before each epoch, also the first one after a resume; may raise StopTraining."""
+
+    def after_gradient(self, trainer: Trainer, memory: dict[str, Any]) -> None:
+        """In each step: `trainer.model.store.g` is the whole gradient, with penalties, and not clipped yet.
+
+        The step has not been counted: it will be number `trainer.step + 1`.
+        """
 
     def after_step(self, trainer: Trainer, memory: dict[str, Any]) -> None:
         """After each update."""
 
     def after_epoch(self, trainer: Trainer, memory: dict[str, Any]) -> None:
         """After each epoch: its metrics are in `trainer.last_metrics`, its checkpoint is not written yet."""
+
+    def of_epoch(self, memory: dict[str, Any]) -> dict[str, Any]:
+        """What the event of an epoch tells beside the metrics: plain JSON, asked for after `after_epoch`."""
+        return {}
+
+    def of_run(self, memory: dict[str, Any]) -> dict[str, Any]:
+        """What the event of the end tells beside the metrics: plain JSON."""
+        return {}

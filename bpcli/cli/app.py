@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from bpcli.cli.check import check
 from bpcli.cli.data import data
 from bpcli.cli.evaluate import evaluate
+from bpcli.cli.generate import generate
 from bpcli.cli.gradcheck import gradcheck
 from bpcli.cli.list import list_
 from bpcli.cli.predict import predict
@@ -81,6 +82,7 @@ _add(train)
 _add(resume)
 _add(evaluate)
 _add(predict)
+_add(generate)
 _add(check)
 _add(summary)
 _add(gradcheck)

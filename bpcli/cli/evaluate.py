@@ -53,9 +53,8 @@ def evaluate(
         from bpcli.cli.tables import one_part
         from bpcli.cli.text import plural
 
-        labels = saved.model.target.labels
         rows = plural(found["rows"], "row")
         output.say(f"{found['run']}, checkpoint {found['checkpoint']}, {found['split']}: {rows}")
-        output.say("\n".join(one_part(found["metrics"], found["baseline"], labels)))
+        output.say("\n".join(one_part(found["metrics"], found["baseline"], found["labels"])))
     if failed := judge(on_part(wanted, found["split"]), {found["split"]: found["metrics"]}):
         raise failed

@@ -118,6 +118,19 @@ def judge(wanted: Sequence[Limit], metrics: Mapping[str, Mapping[str, Any]]) -> 
     return CheckFailed(problems) if problems else None
 
 
+def judge_means(wanted: Sequence[Limit], event: Mapping[str, Any]) -> CheckFailed | None:
+    """The same for a series of seeds: the bounds hold for the means."""
+    means = {
+        part: {name: found["mean"] for name, found in metrics.items()}
+        for part, metrics in event["metrics"].items()
+    }
+    failed = judge(wanted, means)
+    if failed is None:
+        return None
+    said = f"the mean of {len(event['seeds'])} seeds: " if len(event["seeds"]) > 1 else ""
+    return CheckFailed(replace(problem, message=said + problem.message) for problem in failed.problems)
+
+
 def _broken(limit: Limit, metrics: Mapping[str, Mapping[str, Any]]) -> Problem | None:
     part = limit.part or next((name for name in ("test", "val") if name in metrics), None)
     bound = f"{limit.option} {limit.name}={limit.value:g}"

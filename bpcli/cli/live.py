@@ -29,8 +29,8 @@ _PERIOD = 0.1
 class Live(Lines):
     """`Lines`, and while it runs: epoch, bar, loss, validation, learning rate, gradient norm, time left."""
 
-    def __init__(self, limits: Sequence[Limit] = ()) -> None:
-        super().__init__(limits)
+    def __init__(self, limits: Sequence[Limit] = (), *, several: int = 0) -> None:
+        super().__init__(limits, several=several)
         self._console = Console(file=sys.stdout, highlight=False)
         facts = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         self._progress = Progress(
@@ -109,4 +109,6 @@ class Live(Lines):
 
     def _stop(self) -> None:
         self._progress.stop()
-        self._task = None
+        if self._task is not None:
+            self._progress.remove_task(self._task)  # of several seeds, each has a bar of its own
+        self._task, self._val = None, ""

@@ -57,7 +57,7 @@ def _json(file: TextIO, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def _csv(file: TextIO, rows: Iterable[dict[str, Any]]) -> int:
-    """row, prediction (several targets: prediction_<column>), p_<label>…; a number that is none is empty."""
+    """row (time, of a series), prediction (several: prediction_<column>), p_<label>…; NaN is left empty."""
     out = csv.writer(file, lineterminator="\n")
     count = 0
     for row in rows:
@@ -73,7 +73,7 @@ def _csv(file: TextIO, rows: Iterable[dict[str, Any]]) -> int:
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     said, chances = row["prediction"], row["probabilities"] or {}
-    flat: dict[str, Any] = {"row": row["row"]}
+    flat: dict[str, Any] = {name: row[name] for name in ("row", "time") if name in row}
     flat |= (
         {f"prediction_{name}": value for name, value in said.items()}
         if isinstance(said, dict)

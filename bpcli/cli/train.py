@@ -24,12 +24,20 @@ def train(
     seed: Annotated[
         int | None, typer.Option("--seed", help="What all randomness follows from.", show_default=False)
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds", min=1, metavar="N", show_default=False,
+            help="Train N times, under the seed and those after it, and tell mean and standard deviation. "
+            "--time is for each of them, --fail-under and --fail-over for the mean.",
+        ),
+    ] = None,
     time: o.Time = None,
     fail_under: o.FailUnder = None,
     fail_over: o.FailOver = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
-) -> None:
+) -> None:  # fmt: skip
     """Train a config, in a new run folder."""
     from bpcli.cli.gate import check_limits, directions, limits
     from bpcli.cli.view import view
@@ -40,9 +48,14 @@ def train(
     loaded = load(config, o.changes(overrides, set_, time), seed=seed, device=device, name=name)
     if wanted:
         check_limits(wanted, directions(loaded.experiment))
-    from bpcli.train import session
+    listener = view(as_json=json, quiet=quiet, limits=wanted, several=seeds or 0)
+    if seeds is None:
+        from bpcli.train import session
 
-    listener = view(as_json=json, quiet=quiet, limits=wanted)
-    session.train(loaded, runs_dir=runs_dir, listener=listener)
+        session.train(loaded, runs_dir=runs_dir, listener=listener)
+    else:
+        from bpcli.train.seeds import train_seeds
+
+        train_seeds(loaded, seeds, runs_dir=runs_dir, listener=listener)
     if listener.failed:
         raise listener.failed

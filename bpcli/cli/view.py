@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpcli.cli import output
-from bpcli.cli.gate import Limit, check_measured, judge
+from bpcli.cli.gate import Limit, check_measured, judge, judge_means
 from bpcli.cli.text import duration, number, plural, short
 from bpcli.errors import CheckFailed
 
 if TYPE_CHECKING:
     from bpcli.train.progress import Event
 
+Metrics = Mapping[str, Mapping[str, Any]]
 _ENDED = {
     "completed": "completed",
     "early_stopped": "stopped early: it no longer got better",
@@ -34,13 +35,16 @@ _WENT_WELL = ("completed", "early_stopped", "time_limit")
 class View:
     """Tells events to nobody, and judges the result; `failed` is the error if it is not good enough.
 
-    A reader that closes the pipe does not end the training: it goes on in silence, and the run is kept.
+    Of a series of several seeds, the means are judged. A reader that closes the pipe does not end the
+    training: it goes on in silence, and the run is kept.
     """
 
-    def __init__(self, limits: Sequence[Limit] = ()) -> None:
-        self.limits = limits
+    def __init__(self, limits: Sequence[Limit] = (), *, several: int = 0) -> None:
+        """`several`: how many seeds are to come, where it is a series."""
+        self.limits, self.several = limits, several
         self.failed: CheckFailed | None = None
         self._first = True
+        self._said = set[str]()
 
     def __call__(self, event: Event) -> None:
         kind = event["event"]
@@ -50,8 +54,14 @@ class View:
         if kind == "epoch" and self._first:
             self._first = False
             check_measured(self.limits, event["metrics"])
-        if kind == "end" and event["status"] in _WENT_WELL:
+        if kind == "end" and event["status"] in _WENT_WELL and not self.several:
             self.failed = judge(self.limits, event["metrics"])
+        if kind == "seeds" and event["seeds"]:
+            self.failed = judge_means(self.limits, event)
+        if kind == "note" and self.several:  # each seed has the same to say
+            if event["message"] in self._said:
+                return
+            self._said.add(event["message"])
         try:
             getattr(self, kind)(event)
         except BrokenPipeError:
@@ -72,6 +82,9 @@ class View:
 
     def end(self, event: Event) -> None: ...
 
+    def seeds(self, event: Event) -> None:
+        """The last event of a series."""
+
 
 class Json(View):
     """One event a line, for a program."""
@@ -91,6 +104,9 @@ class Json(View):
             self.failed.reported = True
         output.json_line(event)
 
+    def seeds(self, event: Event) -> None:
+        self.end(event)
+
 
 class Quiet(View):
     """The run's folder at the end, for a script."""
@@ -104,8 +120,9 @@ class Quiet(View):
 class Lines(View):
     """A line an epoch, for a log."""
 
-    def __init__(self, limits: Sequence[Limit] = ()) -> None:
-        super().__init__(limits)
+    def __init__(self, limits: Sequence[Limit] = (), *, several: int = 0) -> None:
+        super().__init__(limits, several=several)
+        self._number = 0  # of the seed in a series
         self._began = self._epoch_began = time.monotonic()
         self._epochs: int | None = None
 
@@ -114,7 +131,11 @@ class Lines(View):
 
     def start(self, event: Event) -> None:
         came_from = event["resumed_from"]
-        if came_from is None:
+        self._began = time.monotonic()
+        if self.several:
+            self._number += 1
+            output.say(f"seed {event['seed']} ({self._number} of {self.several}): run {event['run']}")
+        elif came_from is None:
             output.say(f"run {event['run']}")
         elif came_from["step"] == 0:
             output.say(f"run {event['run']}, from the beginning")
@@ -152,7 +173,7 @@ class Lines(View):
         return " | ".join([*parts, "  ".join([*rates, took])])
 
     def end(self, event: Event) -> None:
-        from bpcli.cli.tables import results
+        from bpcli.cli.tables import gradients, results
 
         status, metrics, best = event["status"], event["metrics"], event.get("best_epoch")
         took = duration(time.monotonic() - self._began)
@@ -160,9 +181,28 @@ class Lines(View):
         if status in _WENT_WELL:
             if best and "val" in metrics:
                 lines[0] += f"; these are the weights of epoch {best}"
-            lines += results(metrics, event.get("baseline") or {})
-        lines += _next_steps(event["run"], status)
+            if self.several:
+                output.say(lines[0] + self._main(metrics))
+                return
+            lines += results(metrics, event.get("baseline") or {}, event.get("labels") or ())
+            if found := event.get("gradient_norms"):
+                lines += gradients(found)
+        if not self.several or status == "interrupted":
+            lines += _next_steps(event["run"], status)
         output.say("\n".join(lines))
+
+    def seeds(self, event: Event) -> None:
+        from bpcli.cli.series import series
+
+        output.say("\n".join(series(event)))
+
+    def _main(self, metrics: Metrics) -> str:
+        """: test loss 0.3  accuracy 0.9, of the part that counts."""
+        part = next((part for part in ("test", "val", "train") if part in metrics), None)
+        if part is None:
+            return ""
+        shown = [f"{name} {number(value)}" for name, value in metrics[part].items() if _is_number(value)]
+        return f": {part} " + "  ".join(shown)
 
 
 _PACE = (("rate", "lr"), ("gradient_norm", "grad"))
@@ -185,14 +225,14 @@ def _next_steps(run: str, status: str) -> list[str]:
     return lines
 
 
-def view(*, as_json: bool, quiet: bool, limits: Sequence[Limit] = ()) -> View:
-    """The view that fits the options, and whether a person is watching."""
+def view(*, as_json: bool, quiet: bool, limits: Sequence[Limit] = (), several: int = 0) -> View:
+    """The view that fits the options, and whether a person is watching; `several`: seeds of a series."""
     if as_json:
-        return Json(limits)
+        return Json(limits, several=several)
     if quiet:
-        return Quiet(limits)
+        return Quiet(limits, several=several)
     if output.is_terminal(sys.stdout):
         from bpcli.cli.live import Live
 
-        return Live(limits)
-    return Lines(limits)
+        return Live(limits, several=several)
+    return Lines(limits, several=several)

@@ -26,6 +26,19 @@ class Backend:
     def to_host(self, array: Any) -> np.ndarray[Any, Any]:
         return np.asarray(array)
 
+    def take_rows(self, table: Any, ids: Any, out: Any) -> Any:
+        """out[...] = table[ids], for ids that are known to be within bounds."""
+        return table.take(ids, 0, out, "clip")  # the default mode would gather into a copy first
+
+    def sum_rows(self, rows: Any, ids: Any, out: Any) -> None:
+        """out[k] = the sum of the rows (m, c) whose id (m,) is k, added in their order."""
+        order = np.argsort(ids, kind="stable")
+        sorted_ids = ids[order]
+        starts = np.flatnonzero(np.diff(sorted_ids, prepend=-1))
+        out[...] = 0
+        if len(starts):
+            out[sorted_ids[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+
     def quiet(self) -> Any:
         """Overflow and NaN are looked for once a step; NumPy's own warnings would only repeat it."""
         return np.errstate(all="ignore")
@@ -58,6 +71,13 @@ class CupyBackend(Backend):
 
     def to_host(self, array: Any) -> np.ndarray[Any, Any]:
         return self.xp.asnumpy(array)
+
+    def take_rows(self, table: Any, ids: Any, out: Any) -> Any:
+        return self.xp.take(table, ids, axis=0, out=out)
+
+    def sum_rows(self, rows: Any, ids: Any, out: Any) -> None:
+        out[...] = 0
+        self.xp.add.at(out, ids, rows)
 
 
 def backend(device: str = "cpu") -> Backend:

@@ -67,12 +67,29 @@ def _ratio(z: Any, numerator: tuple[float, ...], denominator: tuple[float, ...])
     return top / bottom
 
 
+#: Numbers that are worked on together, so that all they pass through stays in the cache.
+_BLOCK = 1 << 14
+
+
 def _erf(x: Any, xp: Any) -> Any:
+    if x.size <= _BLOCK:
+        return _erf_of_block(x, xp)
+    y = xp.empty(x.shape, x.dtype)
+    given, made = x.reshape(-1), y.reshape(-1)
+    for start in range(0, x.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        made[block] = _erf_of_block(given[block], xp)
+    return y
+
+
+def _erf_of_block(x: Any, xp: Any) -> Any:
     a = xp.abs(x)
     small = xp.minimum(a, 0.46875)
     near = small * _ratio(small * small, _A, _B)
     middle = xp.clip(a, 0.46875, 4.0)
     mid = 1.0 - xp.exp(-middle * middle) * _ratio(middle, _C, _D)
+    if not (a > 4.0).any():  # as almost always, and it saves a third of the work
+        return xp.copysign(xp.where(a <= 0.46875, near, mid), x)
     large = xp.clip(a, 4.0, 7.0)  # erf is 1 to the last bit from 5.93 on
     z = 1.0 / (large * large)
     tail = (1.0 / _SQRT_PI - z * _ratio(z, _P, _Q)) / large

@@ -17,12 +17,27 @@ if TYPE_CHECKING:
 
     from bpcli.core.backend import Backend
     from bpcli.core.store import Tree
+    from bpcli.layers.base import Layer
 
 
 class Pass:
     """What all nodes of one workspace share: backend, mode, and where in the run it stands."""
 
-    __slots__ = ("backend", "micro", "pending", "pool", "seed", "step", "training", "xp")
+    __slots__ = (
+        "backend",
+        "begins",
+        "decoding",
+        "micro",
+        "penalty",
+        "pending",
+        "pool",
+        "rows",
+        "seed",
+        "step",
+        "training",
+        "watch",
+        "xp",
+    )
 
     def __init__(self, backend: Backend, *, seed: int = 0, training: bool = False, pool: Pool | None = None):
         self.backend = backend
@@ -33,6 +48,26 @@ class Pass:
         self.step = 0
         self.micro = 0
         self.pending: list[tuple[tuple[str, ...], str, Any]] = []
+        #: Rows of the whole window that the pass is part of, what a mean over the batch divides by. The loop
+        #: sets it, so that what layers add to the loss is the same for one batch and for its micro-batches.
+        self.rows = 1
+        #: What layers have added to the loss since `take_penalty`.
+        self.penalty: Any = 0.0
+        #: How many steps of its sequences earlier passes have seen, where they are fed piece by piece, as in
+        #: generating; None where a pass gets whole sequences. A layer that looks back keeps in its workspace
+        #: what it needs of those steps, and starts anew at 0. Whoever feeds the pieces counts, keeps to
+        #: evaluation passes and to the same rows, and copies y, whose memory is used again.
+        self.decoding: int | None = None
+        #: Whether the batch begins its sequences: a layer that is stateful over training batches then starts
+        #: anew, and not from its carry. The loop says so, as where an epoch begins.
+        self.begins = False
+        #: Where it is set, it runs every layer in place of the layer's container: see `Ctx.run`.
+        self.watch: Callable[[Layer, Tree, Any, Ctx], Any] | None = None
+
+    def take_penalty(self) -> Any:
+        """What layers have added to the loss, which is nothing afterwards."""
+        taken, self.penalty = self.penalty, 0.0
+        return taken
 
 
 class Ctx:
@@ -42,6 +77,7 @@ class Ctx:
         "_buffers",
         "_children",
         "_streams",
+        "lazy",
         "mask",
         "masks",
         "need_dx",
@@ -59,6 +95,8 @@ class Ctx:
         self.saved: Any = None
         #: Whether the gradient of the input is wanted; where it is false, backward returns None.
         self.need_dx = True
+        #: Whether y may be a `Lookup`: rows of a table, named and not copied; all who take it can use one.
+        self.lazy = False
         #: The sequence mask (n, t), true where a step is real, that belongs to x, or None. After `forward` it
         #: is the one that belongs to y: a layer that makes or changes a mask sets it.
         self.mask: Any = None
@@ -95,6 +133,22 @@ class Ctx:
         if stream is None:
             stream = self._streams[purpose] = Stream(self.shared.seed, purpose, *self.path)
         return stream.at(self.shared.step, self.shared.micro)
+
+    def run(self, layer: Layer, p: Tree, x: Any) -> Any:
+        """y of the layer that this workspace belongs to: how a container runs its children.
+
+        `Pass.watch` may look at each layer, or do more with it: it is given (layer, p, x, ctx) and returns y.
+        """
+        watch = self.shared.watch
+        return layer.forward(p, x, self) if watch is None else watch(layer, p, x, self)
+
+    def penalize(self, total: Any) -> None:
+        """Adds a sum over this batch's rows to the training loss, as a mean over the window's rows.
+
+        `total` is a Python number, complex under the complex step; backward has to add its gradient,
+        divided by `ctx.shared.rows` as well.
+        """
+        self.shared.penalty += total / self.shared.rows
 
     def update(self, name: str, value: Any) -> None:
         """Asks for a new value of declared state, kept and not copied; only a training step commits it."""

@@ -28,10 +28,12 @@ Path = tuple[str, ...]
 class Tree(dict[str, Any]):
     """Named arrays and subtrees over one vector: `p.W`, `p["dense1"].b`.
 
-    `trainable` says whether any parameter that is not frozen lies at or below this node.
+    `trainable` says whether any parameter that is not frozen lies at or below this node, `frozen` whether
+    the layer here is to leave what it knows of batches (running statistics) as it is, in training too.
     """
 
     trainable: bool = False
+    frozen: bool = False
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -79,6 +81,8 @@ class State:
     shape: tuple[int, ...]
     init: float
     slice: slice
+    #: Whether the layer is frozen that it belongs to: see `Tree.frozen`.
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,15 @@ class Built:
     depth: int
 
 
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """What the data says of inputs that are numbers of symbols: `counts`, of each input the size of its
+    vocabulary or 0, and whether rows are filled up behind their end with symbol 0."""
+
+    counts: tuple[int, ...] = ()
+    padded: bool = False
+
+
 @dataclass(slots=True)
 class Plan:
     """What a walk down the layer tree has declared so far."""
@@ -112,6 +125,12 @@ class Plan:
     params: list[Param] = field(default_factory=list[Param])
     states: list[State] = field(default_factory=list[State])
     built: list[Built] = field(default_factory=list[Built])
+    #: Where what the layer in hand gets are numbers of symbols: the size of the data's vocabulary; else 0.
+    symbols: int = 0
+    #: Whether rows of symbols are filled up behind their end.
+    padded: bool = False
+    #: Of several inputs of the whole net, each one's.
+    symbols_each: tuple[int, ...] = ()
     #: Whether what the layer in hand gets is masked; of several inputs: any, and each.
     masked: bool = False
     masked_each: tuple[bool, ...] = ()
@@ -167,8 +186,15 @@ class Decl:
                 f"a masked sequence reaches '{layer.type}', which would ignore the mask",
                 "put a layer that consumes the mask before it",
             )
+        if self.plan.symbols and not layer.takes_symbols:
+            raise child.error(
+                f"{layer.type} computes with numbers, and symbols come in, whose numbers are only names",
+                "put {type: embedding, units: 32} before it",
+            )
         place = len(self.plan.built)
         output = layer.build(shape, child)
+        if not layer.children():
+            self.plan.symbols = 0
         if layer.masks in ("consume", "make"):
             self.plan.masked = layer.masks == "make"
         self.plan.built.insert(place, Built(child.path, child.where, layer, shape, output, len(self.path)))
@@ -221,7 +247,9 @@ class Store:
                 root.node(param.path[:depth]).trainable = True
         if state is not None:
             for entry in self.states:
-                root.node(entry.path)[entry.name] = state[entry.slice].reshape(entry.shape)
+                node = root.node(entry.path)
+                node[entry.name] = state[entry.slice].reshape(entry.shape)
+                node.frozen = entry.frozen
         return root
 
     def layout(self) -> list[list[Any]]:

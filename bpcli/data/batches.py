@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,27 @@ from bpcli.core.rng import generator
 from bpcli.data.inputs import arrays, each, take
 from bpcli.data.records import Batch, Part
 
+#: Whether rows come in a new order each epoch; or as streams, for nets that go on from batch to batch.
+Shuffle = bool | Literal["streams"]
 
-def order(seed: int, epoch: int, n: int, shuffle: bool) -> NDArray[np.int64]:
-    """The rows (n,) int64 in the order of this epoch: the same for the same arguments, on any machine."""
+
+def order(seed: int, epoch: int, n: int, shuffle: Shuffle, size: int = 1) -> NDArray[np.int64]:
+    """The rows (n,) int64 in the order of this epoch: the same for the same arguments, on any machine.
+
+    streams: rows that follow each other, such as windows of one text, are cut into `size` streams of the same
+    length, and batch k has row k of each stream, so that each batch goes on where the one before ended. The
+    rows left over at the end are in none.
+    """
+    if shuffle == "streams":
+        return np.arange(n // size * size, dtype=np.int64).reshape(size, -1).T.ravel()
     if not shuffle:
         return np.arange(n, dtype=np.int64)
     return generator(seed, "order", epoch).permutation(n).astype(np.int64, copy=False)
 
 
-def batch_count(n: int, size: int) -> int:
-    """Batches of `size` rows that n rows make; the last may be short."""
-    return -(-n // size)
+def batch_count(n: int, size: int, shuffle: Shuffle = True) -> int:
+    """Batches of `size` rows that n rows make; the last may be short; of streams it is left out."""
+    return n // size if shuffle == "streams" else -(-n // size)
 
 
 def batches(part: Part, order: NDArray[np.int64] | None, size: int, start: int = 0) -> Iterator[Batch]:

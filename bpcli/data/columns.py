@@ -43,6 +43,8 @@ def match(features: Sequence[Feature], records: Records) -> list[Column]:
 
 
 def _as_kind(column: Column, feature: Feature, records: Records) -> Column:
+    if column.kind == feature.kind == "sequence":
+        return column  # of any length
     if column.kind == feature.kind:
         if column.values.shape[1:] != feature.shape:
             raise DataError(
@@ -75,7 +77,7 @@ def assembled(columns: Sequence[Column], records: Records) -> tuple[tuple[str, .
     for column in columns:
         if column.kind == "text":
             raise TextError(column)
-    arrays = [column for column in columns if column.kind == "array"]
+    arrays = [column for column in columns if column.kind in ("array", "symbols")]
     if not arrays:
         return tuple(column.name for column in columns), (len(columns),)
     if len(columns) > 1:
@@ -91,7 +93,7 @@ def assembled(columns: Sequence[Column], records: Records) -> tuple[tuple[str, .
 def fill(x: NDArray[Any], columns: Sequence[Column]) -> None:
     """Writes prepared columns into x (n, *shape). CellError where a number is missing or too large for x."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if columns[0].kind == "array":
+        if columns[0].kind in ("array", "symbols"):
             x[...] = columns[0].values
         else:
             for index, column in enumerate(columns):
@@ -108,7 +110,7 @@ def fill(x: NDArray[Any], columns: Sequence[Column]) -> None:
                 f"fill it in, put {{type: impute, columns: [{column.name}]}} under data.preprocess, "
                 "or remove these rows",
             )
-        cells = x if column.kind == "array" else x[:, index]
+        cells = x if column.kind in ("array", "symbols") else x[:, index]
         beyond = np.flatnonzero(~np.isfinite(cells.reshape(len(x), -1)).all(axis=1))
         if len(beyond):
             raise CellError(

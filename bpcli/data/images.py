@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcli.data.jpeg import ends_early
 from bpcli.errors import DataError, UsageError
 
 #: Larger than any photograph that a net is fed with; a few kilobytes can claim to be thousands of times that.
@@ -23,6 +24,7 @@ _MAX_BYTES = 1 << 28
 #: EXIF orientations that lay an image on its side.
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
+_ANEW = "fetch it anew, or remove it"
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Fit = Literal["stretch", "crop", "pad"]
@@ -74,6 +76,10 @@ def decode(data: bytes, wanted: Wanted, file: str) -> NDArray[np.uint8]:
     with _opened(io.BytesIO(data), file) as image, _whole(file):
         size = _shown_size(image)
         image.load()
+        if image.format != "PNG" and ends_early(data, image, modes):
+            raise DataError(
+                "the image is damaged: its data end before its last pixels", file=file, hint=_ANEW
+            )
         image = ops.exif_transpose(image)
         if (image.height, image.width) != size:
             raise DataError("the image's orientation is not in its header", file=file, hint="save it anew")
@@ -103,7 +109,9 @@ def _opened(stream: Any, file: str) -> Iterator[Any]:
             image = images.open(stream, formats=("PNG", "JPEG"))
         except images.UnidentifiedImageError:
             if head.startswith(_SIGNATURES):
-                raise DataError("the image is damaged: its header cannot be read", file=file) from None
+                raise DataError(
+                    "the image is damaged: its header cannot be read", file=file, hint=_ANEW
+                ) from None
             begins = f"it begins with {head[:8].hex(' ')}" if head else "it is empty"
             raise DataError(
                 f"this is neither a PNG nor a JPEG image: {begins}",
@@ -140,7 +148,11 @@ def _check(image: Any, file: str) -> None:
 
 
 def _too_large(file: str, what: str) -> DataError:
-    return DataError(f"the image says it has {what} than the {MAX_PIXELS:,} allowed", file=file)
+    return DataError(
+        f"the image says it has {what} than the {MAX_PIXELS:,} allowed",
+        file=file,
+        hint="make it smaller, or remove it",
+    )
 
 
 @contextmanager
@@ -152,7 +164,7 @@ def _whole(file: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise DataError(f"the image is damaged ({reason})", file=file) from None
+        raise DataError(f"the image is damaged ({reason})", file=file, hint=_ANEW) from None
 
 
 def _without_alpha(image: Any, background: Background | None, file: str, modes: Any) -> Any:

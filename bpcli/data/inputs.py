@@ -39,7 +39,7 @@ def take(x: Any, rows: Any) -> Any:
     return None if x is None else each(lambda array: None if array is None else array[rows], x)
 
 
-def shared_out(columns: Sequence[Column], wanted: Mapping[str, Sequence[str]]) -> tuple[Named, ...]:
+def shared_out(columns: Sequence[Column], wanted: Mapping[str, str | Sequence[str]]) -> tuple[Named, ...]:
     """The columns of each input, by the patterns that its mapping lists (`age`, `city=*`).
 
     DataError for a pattern without a column, and for a column in no input or in two.
@@ -49,7 +49,7 @@ def shared_out(columns: Sequence[Column], wanted: Mapping[str, Sequence[str]]) -
     names = [column.name for column in columns]
     for name, patterns in wanted.items():
         own: list[str] = []
-        for pattern in patterns:
+        for pattern in (patterns,) if isinstance(patterns, str) else patterns:
             matched = [known for known in names if known == pattern or fnmatchcase(known, pattern)]
             if not matched:
                 near = closest(pattern, names)

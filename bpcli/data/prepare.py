@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bpcli.data import pipeline as pipelines
-from bpcli.data import several
-from bpcli.data.cells import counted, is_number, listed
-from bpcli.data.inputs import arrays
+from bpcli.data import fitting, several
+from bpcli.data.cells import counted
+from bpcli.data.inputs import row_shape
+from bpcli.data.notes import SAID, repeated, split_notes, training_notes
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.records import Part, Prepared, Records, Target
 from bpcli.data.select import chosen, narrowed
+from bpcli.data.sequences import encode_sequence, fit_sequence, is_sequence
+from bpcli.data.series import Windows, with_scale
 from bpcli.data.sources.base import Layout
 from bpcli.data.splits.base import Split
 from bpcli.data.target import Kind, as_written, encode, fit_target, target_kind
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
     from bpcli.spec.experiment import DataSection
 
 _NAMES = ("train", "val", "test")
-#: Rows are looked for in several parts only where that takes no time: up to this many numbers.
-_MAX_COMPARED = 2_000_000
-_PLAIN = {"val": "validation", "test": "test"}
-_SAID = {"train": "the training part", "val": "the validation part", "test": "the test part"}
 
 
 def prepare(
@@ -54,9 +52,9 @@ def prepare(
     train = divided.records["train"]
     if not len(train):
         raise DataError("the training part has no rows", file=train.file, path="data.split")
-    target = _fit_target(train, section, loss, divided.kinds)
-    y = None if target.kind == "classes" else encoded(target, train, _SAID["train"])
-    pipeline = pipelines.fit(
+    target = with_scale(_fit_target(train, section, loss, divided.kinds), train)
+    y = None if target.kind == "classes" else encoded(target, train, SAID["train"])
+    pipeline = fitting.fit(
         train,
         section.preprocess,
         target,
@@ -66,10 +64,11 @@ def prepare(
         like=like,
     )
     made = {
-        name: _part(pipeline, divided.records[name], dtype, _SAID[name], target=True)
+        name: _part(pipeline, divided.records[name], dtype, SAID[name], target=True)
         for name in _NAMES
         if (name == "train" or name in parts) and len(divided.records[name])
     }
+    pipeline = replace(pipeline, shape=row_shape(made["train"].x))  # as wide as the longest sequence
     return Prepared(
         train=made["train"],
         val=made.get("val"),
@@ -77,7 +76,7 @@ def prepare(
         target=pipeline.target,
         pipeline=pipeline,
         digest=divided.digest,
-        notes=(*divided.notes, *_notes(train, target, section), *_repeated(made)),
+        notes=(*divided.notes, *training_notes(train, target), *repeated(made)),
     )
 
 
@@ -96,7 +95,7 @@ def split_part(
     records = divided.records[part]
     if not len(records):
         raise DataError(f"there is no {part} part", file=records.file, hint="see data.split")
-    return _part(pipeline, records, dtype, _SAID[part], target=True), divided.digest
+    return _part(pipeline, records, dtype, SAID[part], target=True), divided.digest
 
 
 def read_part(
@@ -143,7 +142,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
         )
     own = {"val": section.val_source, "test": section.test_source}
     elsewhere = [name for name, source in own.items() if source is not None]
-    split = section.split or _default_split(kind)
+    split = section.split or _default_split(kind, ordered=records.ordered)
     places = split.without(elsewhere).parts(records, seed)
     kept = _without_columns(records, split.consumed())
     layout = Layout(
@@ -167,7 +166,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
             )
         divided[name] = source.read_like(files, layout)
         digests.append(divided[name].digest)
-    notes = [*_split_notes(divided, records, kinds, why, section), *spelt]
+    notes = [*split_notes(divided, records, kinds, why, section), *spelt]
     divided, said = narrowed(divided, section, kinds[0] if len(kinds) == 1 else "several targets", seed)
     return _Divided(divided, kinds, _combined(digests), (*notes, *said))
 
@@ -177,10 +176,16 @@ def _part(pipeline: Pipeline, records: Records, dtype: DTypeLike, said: str, *, 
     x = pipeline.apply(records, dtype)
     y = pipeline.targets(encoded(pipeline.target, records, said), dtype) if target else None
     weight = None if records.weight is None else records.weight.astype(dtype)
-    return Part(x, y, weight, records.rows)
+    windows = Windows.of(records, pipeline.target.columns)
+    naive = None if windows is None else pipeline.targets(windows.to_net(windows.naive()), dtype)
+    return Part(x, y, weight, records.rows, windows, naive)
 
 
-def _default_split(kind: Kind) -> Split:
+def _default_split(kind: Kind, *, ordered: bool) -> Split:
+    if ordered:
+        from bpcli.data.splits.chronological import Chronological
+
+        return Chronological.model_validate({})
     if kind == "classes":
         from bpcli.data.splits.stratified import Stratified
 
@@ -204,6 +209,10 @@ def _kinds(records: Records, section: DataSection, loss: Loss | None) -> tuple[S
                 "each of several targets is what its loss takes", ("data", "task"), "leave task out"
             )
         return several.kinds(records, loss.several())
+    if is_sequence(records):
+        return ["classes"], "it is a sequence of symbols, a class for each step"
+    if records.series is not None and section.task != "classification":
+        return ["values"], "it is a series"
     kind, why = target_kind(records, section.task, _targets_of(loss))
     return [kind], why
 
@@ -211,11 +220,15 @@ def _kinds(records: Records, section: DataSection, loss: Loss | None) -> tuple[S
 def _fit_target(train: Records, section: DataSection, loss: Loss | None, kinds: Sequence[Kind]) -> Target:
     if loss is not None and loss.several():
         return several.fit(train, loss.several(), kinds)
+    if is_sequence(train):
+        return fit_sequence(train, section.preprocess)
     return fit_target(train, section.task, _targets_of(loss), kind=kinds[0])
 
 
 def encoded(target: Target, records: Records, said: str) -> NDArray[Any]:
     """y of these rows, of one target or of several."""
+    if target.positions:
+        return encode_sequence(target, records)
     return (several.encode_all if target.kind == "several" else encode)(target, records, said)
 
 
@@ -226,85 +239,3 @@ def _targets_of(loss: Loss | None) -> tuple[str, ...] | None:
 def _combined(digests: Sequence[str]) -> str:
     """One digest for all files read: the only one's own, or that of the list."""
     return digests[0] if len(digests) == 1 else sha256("\n".join(digests).encode()).hexdigest()
-
-
-def _split_notes(
-    divided: dict[str, Records], records: Records, kinds: Sequence[Kind], why: str, section: DataSection
-) -> list[str]:
-    notes: list[str] = []
-    if len(kinds) > 1:
-        notes.append(f"There are {len(kinds)} targets: {why}.")
-    elif section.task == "auto":
-        kind = kinds[0]
-        said = {"classes": "classes", "binary_columns": "0/1 columns", "values": "values"}[kind]
-        notes.append(f"The target is read as {said}: {why}.")
-    own = {"val": section.val_source, "test": section.test_source}
-    used = sum(len(part) for name, part in divided.items() if own.get(name) is None)
-    if used < len(records):
-        notes.append(
-            f"{counted(len(records) - used, 'row')} of {len(records):,} are in no part of the split."
-        )
-    empty = [name for name in ("val", "test") if not len(divided[name])]
-    if empty:
-        notes.append(f"There is no {' and no '.join(_PLAIN[name] for name in empty)} part.")
-    return notes
-
-
-def _notes(train: Records, target: Target, section: DataSection) -> list[str]:
-    notes: list[str] = []
-    for one in target.parts or (target,):
-        notes += _target_notes(one)
-    names = [column.name for column in (*train.features, *train.targets)]
-    if train.named and all(map(is_number, names)):
-        notes.append(
-            f"The first line ({listed(names, 5)}) is taken as the columns' names; "
-            "set header: false if it is data."
-        )
-    flat = [column.name for column in train.features if column.kind != "array" and _constant(column.values)]
-    if flat:
-        word = "columns" if len(flat) > 1 else "column"
-        notes.append(f"Constant in the training part, so of no use: {word} {listed(flat)}.")
-    return notes
-
-
-def _target_notes(target: Target) -> list[str]:
-    notes: list[str] = []
-    rare = [
-        f"{label!r} ({count})"
-        for label, count in zip(target.labels, target.counts, strict=False)
-        if target.kind == "classes" and count < 5
-    ]
-    if rare:
-        notes.append(f"Classes with fewer than 5 training rows: {listed(rare)}.")
-    if target.kind == "binary_columns":
-        one = [
-            name
-            for name, count in zip(target.columns, target.counts, strict=True)
-            if count in (0, target.rows)
-        ]
-        if one:
-            notes.append(f"Target columns that never change in the training part: {listed(one)}.")
-    return notes
-
-
-def _repeated(parts: dict[str, Part]) -> list[str]:
-    """How many rows of the other parts the net has seen in training, input for input."""
-    if sum(array.size for part in parts.values() for array in arrays(part.x)) > _MAX_COMPARED:
-        return []
-    seen = set(_row_bytes(parts["train"]))
-    notes: list[str] = []
-    for name in ("val", "test"):
-        count = sum(row in seen for row in _row_bytes(parts[name])) if name in parts else 0
-        if count:
-            verb = "has the same input as a row" if count == 1 else "have the same input as rows"
-            notes.append(f"{counted(count, 'row')} of {_SAID[name]} {verb} of the training part.")
-    return notes
-
-
-def _row_bytes(part: Part) -> Iterator[bytes]:
-    for rows in zip(*arrays(part.x), strict=True):
-        yield b"".join(row.tobytes() for row in rows)
-
-
-def _constant(values: Any) -> bool:
-    return bool((values == values[0]).all())

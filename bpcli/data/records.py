@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bpcli.data.series import Series, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +19,13 @@ class Column:
 
     kind "number": float64 (n,), NaN where missing · "text": object array of str (n,), None where missing ·
     "array": any numeric dtype (n, ...), such as images (n, h, w, c) · "sequence": int32 (n, t), of each step
-    the place of its symbol in `symbols`, and -1 behind the end of a shorter row.
+    the place of its symbol in `symbols`, and -1 behind the end of a shorter row · "symbols": the same by the
+    numbers of the vocabulary `symbols`, and 0 behind the end.
     `written`: the cells of a number column as text (n,), where that says more than the numbers do: 01, 1.0.
     """
 
     name: str
-    kind: Literal["number", "text", "array", "sequence"]
+    kind: Literal["number", "text", "array", "sequence", "symbols"]
     values: NDArray[Any]
     written: NDArray[Any] | None = None
     symbols: tuple[str, ...] = ()
@@ -40,7 +44,8 @@ class Records:
     columns have no names of their own, and 0 where they have. `named`: the columns' names stand in the file,
     so that a column of the same name in another file is the same thing; `weight_name` is one of them.
     `spans` (n, 2): of rows that are windows over a series, the first and the last step that each predicts.
-    `ordered`: the order of the rows means something, so that a split by default keeps it.
+    `ordered`: the order of the rows means something, so that a split by default keeps it. `series`: of rows
+    that are windows over a series, that series.
     """
 
     features: Sequence[Column]
@@ -55,6 +60,7 @@ class Records:
     weight_name: str = ""
     spans: NDArray[np.int64] | None = None
     ordered: bool = False
+    series: Series | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,6 +86,7 @@ class Target:
     `positions`: the shape of a target with a class for each place of a row, such as (t,) for each step of a
     sequence; y is then int64 (n, *positions), and -1 where there is nothing to predict.
     "several": `parts` with `names`, each one of the above, for a loss each; y is float (n, all columns).
+    `scale`: of a series, what mase divides the error of each column by.
     """
 
     kind: Literal["classes", "binary_columns", "values", "several"]
@@ -91,6 +98,7 @@ class Target:
     parts: tuple[Target, ...] = ()
     names: tuple[str, ...] = ()
     positions: tuple[int, ...] = ()
+    scale: tuple[float, ...] = ()
 
     @property
     def width(self) -> int:
@@ -102,13 +110,16 @@ class Target:
 class Part:
     """Prepared rows: x (n, ...) in the net's precision, y as `Target` says, weight (n,) or None.
 
-    Several inputs are a tuple of arrays.
+    Several inputs are a tuple of arrays. Of windows over a series, `windows` is where they stand in it, and
+    `naive` (n, d) the seasonal naive forecast, like y as the net would say it.
     """
 
     x: Any
     y: NDArray[Any] | None
     weight: NDArray[Any] | None
     rows: NDArray[np.int64]
+    windows: Windows | None = None
+    naive: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def kinds(records: Records, parts: Sequence[LossPart]) -> tuple[list[Kind], str]:
     """(what each part is, why). BuildError where columns and parts of the loss do not go together."""
     _check_columns(records, parts)
-    found = [target_kind(only(records, part.target), "auto", part.loss.targets) for part in parts]
+    found = [target_kind(only(records, part.columns), "auto", part.loss.targets) for part in parts]
     why = "; ".join(f"{part.label} as {_WORDS[kind]}" for part, (kind, _) in zip(parts, found, strict=True))
     return [kind for kind, _ in found], why
 
@@ -38,7 +38,7 @@ def only(records: Records, columns: Sequence[str]) -> Records:
 def fit(train: Records, parts: Sequence[LossPart], known: Sequence[Kind]) -> Target:
     """What the training part shows of each."""
     made = tuple(
-        fit_target(only(train, part.target), "auto", part.loss.targets, kind=kind)
+        fit_target(only(train, part.columns), "auto", part.loss.targets, kind=kind)
         for part, kind in zip(parts, known, strict=True)
     )
     columns = tuple(name for one in made for name in one.columns)
@@ -62,10 +62,10 @@ def places(target: Target) -> list[slice]:
 
 def _check_columns(records: Records, parts: Sequence[LossPart]) -> None:
     known = [column.name for column in records.targets]
-    wanted = [name for part in parts for name in part.target]
+    wanted = [name for part in parts for name in part.columns]
     for number, part in enumerate(parts):
         where = ("loss", "parts", number)
-        for name in part.target:
+        for name in part.columns:
             if name not in known:
                 near = closest(name, known)
                 hint = f"did you mean '{near}'?" if near else f"data.source.target has {listed(known)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, NonNegativeFloat
 
@@ -25,6 +25,8 @@ class Filters(Layer):
     bias_init: Annotated[Initializer, Named("initializers")] = Field(default="zeros", validate_default=True)  # pyright: ignore[reportAssignmentType]
     l1: NonNegativeFloat = Field(default=0.0, description="adds l1·Σ|W| to the training loss")
     l2: NonNegativeFloat = Field(default=0.0, description="adds ½·l2·ΣW² to the training loss")
+
+    linear_in: ClassVar[str | None] = "W"
 
     @property
     def smooth(self) -> bool:

@@ -15,6 +15,7 @@ class Merge(Layer):
 
     several: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
         if len(shape) < 2 or not all(isinstance(part, tuple) and not is_several(part) for part in shape):

@@ -20,11 +20,16 @@ class RowNorm(Layer):
     scale: bool = Field(default=True, description="whether γ is learnt; otherwise it is 1")
 
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
         if len(shape) < self.axes:
             raise decl.error(
                 f"{self.type} over {self.axes} axes needs as many, and gets {shape}", None, "axes"
+            )
+        if decl.plan.masked and len(shape) == self.axes:
+            raise decl.error(
+                f"{self.type} over {self.axes} axes would take masked steps in", "let axes be fewer", "axes"
             )
         own = shape[-self.axes :]
         if prod(own) < 2:

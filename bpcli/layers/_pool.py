@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ COST = 10.0
 
 class Pool(Layer):
     """A layer that pools each axis between batch and channels, the last one first."""
+
+    passes_on: ClassVar[bool] = True
 
     @abstractmethod
     def axes(self, shape: Shape) -> tuple[Axis, ...]:

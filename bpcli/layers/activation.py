@@ -21,6 +21,7 @@ class ActivationLayer(Layer):
     function: Annotated[Activation, Named("activations")]
 
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (Example({"function": "tanh"}, (3,)), Example({"function": "relu"}, (2, 3)))
 
     @property

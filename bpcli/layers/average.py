@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from bpcli.core.ctx import Ctx
 from bpcli.core.store import Tree
+from bpcli.layers._masks import met
 from bpcli.layers._merge import EQUAL, Merge, elementwise
 from bpcli.layers.base import Shape
 
@@ -19,6 +20,7 @@ class Average(Merge):
     examples: ClassVar = EQUAL
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        ctx.mask = met(ctx.masks, ctx)
         first, second, *others = x
         y = ctx.xp.add(first, second, out=ctx.buf("y", first.shape, first.dtype))
         for other in others:

@@ -42,9 +42,24 @@ class Layer(Component):
     row_wise: ClassVar[bool] = True
     #: Whether it takes several inputs: then x, shape and dx are tuples.
     several: ClassVar[bool] = False
+    #: Whether sequences can be fed to it piece by piece (`Pass.decoding`): it takes each step by itself, or
+    #: keeps what it needs of those before.
+    by_pieces: ClassVar[bool] = False
+    #: Whether x, or of several the first, may be a `Lookup`, and its gradient then is the table's.
+    takes_lookups: ClassVar[bool] = False
+    #: Whether it knows at which step of the sequence it is: steps beyond those of training are new to it.
+    counts_steps: ClassVar[bool] = False
+    #: Whether it can be given the numbers of symbols, which are names: an embedding, or what hands them on.
+    takes_symbols: ClassVar[bool] = False
     #: What happens to a sequence mask: kept for the next layer, consumed, made (`forward` sets ctx.mask), or
     #: would be ignored (then refused). A property where it depends on the fields.
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "ignore"
+
+    #: Whether the outputs are of the kind that the inputs are (the same values, some of them, their means, or
+    #: with noise), so that probabilities stay probabilities. A property where it depends on the fields.
+    passes_on: ClassVar[bool] = False
+    #: The parameter that y, but for `activation` and a bias, is a multiple of: twice the array, twice the y.
+    linear_in: ClassVar[str | None] = None
 
     @abstractmethod
     def build(self, shape: Shape, decl: Decl) -> Shape:
@@ -77,6 +92,10 @@ class Layer(Component):
     def final_activation(self) -> Activation | None:
         """The activation that the output comes out of, where there is one."""
         return None
+
+    def origin(self) -> tuple[tuple[str | int, ...], Layer]:
+        """(place, layer): the layer that makes the output, not one that passes it on; its YAML below this."""
+        return (), self
 
     def flops(self, shape: Shape, output: Shape) -> int:
         """Multiplications and additions of one forward pass of one example, to the leading order."""

@@ -9,6 +9,7 @@ from bpcli.core.ctx import Ctx
 from bpcli.core.store import Decl, Tree
 from bpcli.initializers.ones import Ones
 from bpcli.initializers.zeros import Zeros
+from bpcli.layers._masks import positions
 from bpcli.layers.base import Layer, Shape
 from bpcli.spec.base import Example
 
@@ -18,11 +19,12 @@ class BatchNorm(Layer):
 
     Backward: dγ = Σ dy x̂, dβ = Σ dy, dx = γ / √(σ² + eps) (dy - mean(dy) - x̂ mean(dy x̂)).
     Shapes: x (n, ..., c) -> y (n, ..., c); γ, β and the running statistics (c,). All axes but the last
-    are averaged over.
+    are averaged over; of masked sequences, the real steps alone.
     Evaluation uses running statistics instead, and there dx = γ dy / √(σ² + eps). Each training step moves
     them by running = momentum·running + (1 - momentum)·batch: momentum as in Keras (PyTorch's is one minus
     it). The running variance takes the unbiased estimate, m / (m - 1) times that of the batch, as in
-    PyTorch; one value a channel has no such estimate and leaves the running statistics alone.
+    PyTorch; one value a channel has no such estimate and leaves the running statistics alone. A frozen layer
+    (`optimizer.groups`) uses its running statistics in training too and leaves them as they are, as in Keras.
     Source: Ioffe and Szegedy, 2015.
     """
 
@@ -35,6 +37,7 @@ class BatchNorm(Layer):
     center: bool = Field(default=True, description="whether β is learnt; otherwise it is 0")
 
     row_wise: ClassVar[bool] = False
+    masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
     examples: ClassVar = (
         Example({}, (3,)),
         Example({"momentum": 0.5, "eps": 0.01}, (2, 2, 3)),
@@ -54,16 +57,20 @@ class BatchNorm(Layer):
         return shape
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
-        xp, training = ctx.xp, ctx.training
+        xp, training = ctx.xp, ctx.training and not p.frozen
         flat = x.reshape(-1, x.shape[-1])  # (m, c)
         centred = ctx.buf("centred", flat.shape, x.dtype)
         y = ctx.buf("y", x.shape, x.dtype)
         flat_y = y.reshape(flat.shape)
+        real = None if ctx.mask is None else positions(ctx.mask, x.shape, xp).reshape(-1, 1)
         if training:
-            mean = _mean(flat, xp)
+            weights, m = _weights(flat, real, xp)
+            mean = (weights @ flat)[0]
             xp.subtract(flat, mean, out=centred)
-            var = _mean(xp.multiply(centred, centred, out=flat_y), xp)
-            self._observe(p, mean, var, len(flat), ctx)
+            if real is not None:
+                centred *= real
+            var = (weights @ xp.multiply(centred, centred, out=flat_y))[0]
+            self._observe(p, mean, var, m, ctx)
         else:
             xp.subtract(flat, p.running_mean, out=centred)
             var = p.running_var
@@ -71,11 +78,11 @@ class BatchNorm(Layer):
         xp.multiply(centred, inverse * p.gamma if self.scale else inverse, out=flat_y)
         if self.center:
             flat_y += p.beta
-        ctx.saved = centred, inverse, training
+        ctx.saved = centred, inverse, training, real
         return y
 
     def _observe(self, p: Tree, mean: Any, var: Any, m: int, ctx: Ctx) -> None:
-        if m == 1:
+        if m <= 1:
             return
         old, new = self.momentum, 1.0 - self.momentum
         ctx.update("running_mean", old * p.running_mean + new * mean)
@@ -83,17 +90,18 @@ class BatchNorm(Layer):
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         xp = ctx.xp
-        centred, inverse, training = ctx.saved
+        centred, inverse, training, real = ctx.saved
         flat = dy.reshape(centred.shape)
         dx = ctx.buf("dx", dy.shape, dy.dtype)
         flat_dx = dx.reshape(centred.shape)
         # x̂ = centred·inverse is never stored: `inverse` is put to the sums over a channel instead.
-        with_dy = _mean(flat, xp)
-        with_x = _mean(xp.multiply(flat, centred, out=flat_dx), xp) * inverse
+        weights, m = _weights(flat, real, xp)
+        with_dy = (weights @ flat)[0]
+        with_x = (weights @ xp.multiply(flat, centred, out=flat_dx))[0] * inverse
         if self.scale:
-            g.gamma[...] = with_x * len(flat)
+            g.gamma[...] = with_x * m
         if self.center:
-            g.beta[...] = with_dy * len(flat)
+            g.beta[...] = with_dy * m
         if not ctx.need_dx:
             return None
         slope = inverse * p.gamma if self.scale else inverse
@@ -103,13 +111,19 @@ class BatchNorm(Layer):
         flat_dx += with_dy
         xp.subtract(flat, flat_dx, out=flat_dx)
         flat_dx *= slope
+        if real is not None:
+            flat_dx *= real
         return dx
 
     def flops(self, shape: Shape, output: Shape) -> int:
         return 4 * prod(output)
 
 
-def _mean(a: Any, xp: Any) -> Any:
-    """The mean of each column of a (m, c): as a matrix product it is up to five times as fast as a.mean(0),
-    which adds row to row, and in float32 its error is smaller, since BLAS adds in blocks."""
-    return (xp.full((1, len(a)), 1.0 / len(a), a.dtype) @ a)[0]
+def _weights(a: Any, real: Any, xp: Any) -> tuple[Any, int]:
+    """(1, rows): a product with it gives the mean of each column of a (rows, c) over the real ones; and their
+    count. It is up to five times as fast as a.mean(0), which adds row to row, and in float32 its error is
+    smaller, since BLAS adds in blocks."""
+    if real is None:
+        return xp.full((1, len(a)), 1.0 / len(a), a.dtype), len(a)
+    m = int(real.sum())
+    return real.T.astype(a.dtype) / max(m, 1), m

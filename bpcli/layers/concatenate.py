@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from bpcli.core.ctx import Ctx
 from bpcli.core.store import Decl, Tree
+from bpcli.layers._masks import met
 from bpcli.layers._merge import Merge
 from bpcli.layers.base import Shape
 from bpcli.spec.base import Example
@@ -33,6 +34,7 @@ class Concatenate(Merge):
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        ctx.mask = met(ctx.masks, ctx)
         ctx.saved = widths = [part.shape[-1] for part in x]
         y = ctx.buf("y", (*x[0].shape[:-1], sum(widths)), x[0].dtype)
         for part, columns in zip(x, _columns(widths), strict=True):

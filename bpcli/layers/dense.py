@@ -33,7 +33,9 @@ class Dense(Layer):
     l1: NonNegativeFloat = Field(default=0.0, description="adds l1·Σ|W| to the training loss")
     l2: NonNegativeFloat = Field(default=0.0, description="adds ½·l2·ΣW² to the training loss")
 
+    linear_in: ClassVar[str | None] = "W"
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (
         Example({"units": 4}, (3,)),
         Example({"units": 2, "activation": "tanh", "bias": False}, (3,)),
@@ -47,6 +49,11 @@ class Dense(Layer):
     def build(self, shape: Shape, decl: Decl) -> Shape:
         if not shape:
             raise decl.error("dense needs at least one feature")
+        if decl.plan.masked and len(shape) == 1:
+            raise decl.error(
+                f"dense would mix the {shape[0]} steps of a masked sequence",
+                "put a layer that reads it before",
+            )
         n_in = shape[-1]
         fans = {"fan_in": n_in, "fan_out": self.units}
         decl.param("W", (n_in, self.units), self.init, **fans, l1=self.l1, l2=self.l2)

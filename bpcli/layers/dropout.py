@@ -35,7 +35,9 @@ class Dropout(Layer):
     type: Literal["dropout"] = "dropout"
     rate: Annotated[float, Field(ge=0, lt=1, description="the share of values that are left out")]
 
+    passes_on: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (
         Example({"rate": 0.5}, (6,)),
         Example({"rate": 0.2}, (3, 4)),

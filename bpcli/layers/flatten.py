@@ -17,6 +17,7 @@ class Flatten(Layer):
     """
 
     type: Literal["flatten"] = "flatten"
+    passes_on: ClassVar[bool] = True
     examples: ClassVar = (Example({}, (2, 3, 4)), Example({}, (5,)))
 
     def build(self, shape: Shape, decl: Decl) -> Shape:

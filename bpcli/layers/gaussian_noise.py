@@ -23,7 +23,9 @@ class GaussianNoise(Layer):
     type: Literal["gaussian_noise"] = "gaussian_noise"
     std: NonNegativeFloat = Field(description="the noise's standard deviation")
 
+    passes_on: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (Example({"std": 0.5}, (3,)), Example({"std": 0.1}, (2, 3)))
 
     def build(self, shape: Shape, decl: Decl) -> Shape:

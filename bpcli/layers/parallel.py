@@ -17,7 +17,7 @@ from bpcli.layers.multiply import Multiply
 from bpcli.spec.base import Example, Many
 from bpcli.spec.registry import Named
 
-_MERGES: dict[str, type[Merge]] = {
+MERGES: dict[str, type[Merge]] = {
     "concatenate": Concatenate,
     "add": Add,
     "multiply": Multiply,
@@ -40,7 +40,9 @@ class Parallel(Layer):
     layers: Annotated[Many[Annotated[Layer, Named("layers")]], Field(min_length=2)]
     merge: Literal["concatenate", "add", "multiply", "average"] = "concatenate"
 
+    takes_symbols: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (
         Example({"layers": [{"type": "dense", "units": 3, "activation": "tanh"}, "layer_norm"]}, (4,)),
         Example(
@@ -67,7 +69,7 @@ class Parallel(Layer):
 
     @cached_property
     def merger(self) -> Merge:
-        return _MERGES[self.merge].model_validate({})
+        return MERGES[self.merge].model_validate({})
 
     def children(self) -> tuple[tuple[str, Layer], ...]:
         return self.branches
@@ -77,12 +79,13 @@ class Parallel(Layer):
 
     def build(self, shape: Shape, decl: Decl) -> Shape:
         masked, shapes, masked_after = decl.plan.masked, list[Shape](), list[bool]()
+        symbols = decl.plan.symbols
         for index, (key, layer) in enumerate(self.branches):
             if key in dict(self.branches[:index]):
                 raise decl.error(
                     f"two layers are named '{key}'", "give each a name of its own", "layers", index
                 )
-            decl.plan.masked = masked
+            decl.plan.masked, decl.plan.symbols = masked, symbols
             shapes.append(decl.build(key, layer, shape, "layers", index))
             masked_after.append(decl.plan.masked)
         decl.plan.masked = any(masked_after)
@@ -93,10 +96,13 @@ class Parallel(Layer):
         for key, layer in self.branches:
             child = ctx.child(key)
             child.mask, child.need_dx = ctx.mask, ctx.need_dx
-            ys.append(layer.forward(p[key], x, child))
-        masks = (ctx.child(key).mask for key, layer in self.branches if layer.masks in ("keep", "make"))
-        ctx.mask = next((mask for mask in masks if mask is not None), None)
-        return self.merger.forward(p, tuple(ys), ctx.child(_MERGE))
+            ys.append(child.run(layer, p[key], x))
+        join = ctx.child(_MERGE)
+        kept = [(layer.masks in ("keep", "make"), ctx.child(key).mask) for key, layer in self.branches]
+        join.masks = tuple(mask if keeps else None for keeps, mask in kept)
+        y = self.merger.forward(p, tuple(ys), join)
+        ctx.mask = join.mask
+        return y
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         total = None

@@ -24,6 +24,7 @@ class Permute(Layer):
         description="the old axes in their new order, from 1"
     )
 
+    passes_on: ClassVar[bool] = True
     examples: ClassVar = (Example({"order": [2, 1]}, (2, 3)), Example({"order": [3, 1, 2]}, (2, 3, 4)))
 
     @model_validator(mode="after")

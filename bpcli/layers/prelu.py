@@ -29,6 +29,7 @@ class Prelu(Layer):
 
     smooth: ClassVar[bool] = False
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (
         Example({}, (4,)),
         Example({"init": {"type": "uniform", "low": -0.5, "high": 1.5}}, (2, 2, 3)),

@@ -20,6 +20,7 @@ class RepeatVector(Layer):
     type: Literal["repeat_vector"] = "repeat_vector"
     times: PositiveInt = Field(description="the length of the sequence")
 
+    passes_on: ClassVar[bool] = True
     examples: ClassVar = (Example({"times": 3}, (4,)), Example({"times": 1}, (2,)))
 
     def build(self, shape: Shape, decl: Decl) -> Shape:

@@ -24,6 +24,7 @@ class Reshape(Layer):
         description="the sizes without the batch; one of them may be -1"
     )
 
+    passes_on: ClassVar[bool] = True
     examples: ClassVar = (
         Example({"shape": [2, 3]}, (6,)),
         Example({"shape": [-1, 2]}, (2, 3)),

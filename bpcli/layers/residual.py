@@ -21,10 +21,13 @@ class Residual(Layer):
     """y = x + f(x), f the inner layers one after the other; with `projection`, y = x[::s] P + f(x).
 
     Backward: dx = dy + dy ∂f/∂x; with `projection`, dP = x[::s]ᵀ dy, and dy Pᵀ goes to the dx of x[::s].
+    With `drop`, training takes m f(x) / (1 - drop) in place of f(x), and m dy / (1 - drop) goes back through
+    f; m is 0 with probability `drop` for a whole example, else 1. Evaluation takes f(x) as it is.
     Shapes: x (n, ..., c) -> y (n, ..., d); P (c, d), without bias. Without `projection`, f keeps the shape.
     With it f may change the channels, and lower the axes between by strides: P is a 1×1 convolution with the
     smallest stride s of each axis that gives f's size, ⌈h / s⌉ = u (s = 1 where f keeps it).
-    Source: He, Zhang, Ren and Sun, 2016.
+    Source: He, Zhang, Ren and Sun, 2016; stochastic depth: Huang, Sun, Liu, Sedra and Weinberger, 2016, who
+    drop f for a whole batch, and scale it by 1 - drop in evaluation instead of by the inverse in training.
     """
 
     type: Literal["residual"] = "residual"
@@ -33,8 +36,12 @@ class Residual(Layer):
         default=False,
         description="whether x passes through a 1×1 convolution of its own, to fit f's width and strides",
     )
+    drop: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="stochastic depth: the share of the examples that do without f in training"
+    )
 
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (
         Example({"layers": [{"type": "dense", "units": 3, "activation": "tanh"}]}, (3,)),
         Example(
@@ -53,6 +60,8 @@ class Residual(Layer):
             },
             (5, 3, 2),
         ),
+        Example({"layers": [{"type": "dense", "units": 2, "activation": "tanh"}], "drop": 0.4}, (2,)),
+        Example({"layers": [{"type": "dense", "units": 2}], "projection": True, "drop": 0.5}, (2, 3)),
     )
 
     @cached_property
@@ -99,22 +108,27 @@ class Residual(Layer):
         f = self.body.forward(p, x, ctx)
         ctx.mask = mask
         y = ctx.buf("y", f.shape, f.dtype)
+        m = self._draw(f, ctx)
+        if m is not None:
+            f = ctx.xp.multiply(f, m, out=ctx.buf("f", f.shape, f.dtype))
         if not self.projection:
+            ctx.saved = None, None, m
             return ctx.xp.add(x, f, out=y)
         places = _places(x, f)
         flat = self._taken(x, places, ctx).reshape(-1, x.shape[-1])
-        ctx.saved = flat, places
+        ctx.saved = flat, places, m
         ctx.matmul(flat, p.P, y.reshape(-1, y.shape[-1]))
         y += f
         return y
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
-        df = self.body.backward(p, g, dy, ctx)
+        flat, places, m = ctx.saved
+        through_f = dy if m is None else ctx.xp.multiply(dy, m, out=ctx.buf("df", dy.shape, dy.dtype))
+        df = self.body.backward(p, g, through_f, ctx)
         if not self.projection:
             if not ctx.need_dx:
                 return None
             return ctx.xp.add(dy, df, out=ctx.buf("dx", df.shape, df.dtype))
-        flat, places = ctx.saved
         flat_dy = dy.reshape(-1, dy.shape[-1])
         ctx.matmul(flat.T, flat_dy, g.P)
         if not ctx.need_dx:
@@ -128,6 +142,14 @@ class Residual(Layer):
             dx[...] = df
             dx[places] += through
         return dx
+
+    def _draw(self, f: Any, ctx: Ctx) -> Any:
+        """m / (1 - drop), a number for each example of f, or None where nothing is dropped."""
+        if not ctx.training or not self.drop:
+            return None
+        kept = ctx.shared.backend.asarray(ctx.rng("drop").random(len(f)) >= self.drop)
+        m = ctx.buf("m", (len(f), *(1,) * (f.ndim - 1)), f.dtype)
+        return ctx.xp.multiply(kept.reshape(m.shape), m.dtype.type(1.0 / (1.0 - self.drop)), out=m)
 
     def _taken(self, x: Any, places: Any, ctx: Ctx) -> Any:
         """The part of x that the projection reads, as an array that lies in order."""

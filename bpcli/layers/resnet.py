@@ -19,8 +19,9 @@ class Resnet(ImagePreset):
     (the projection shortcut, without a norm of its own; the paper's nets for small images pad with zeros).
     Padding is symmetrical, so that both paths read the same pixels. `depth` counts the layers with weights on
     the main path: 2 + 2·blocks·stages, with three widths 6n + 2 (20, 32, 44, 56, 110). `skip: false` is the
-    plain net of the same layers, to compare with. Shows its layers in `bpcli summary`; with `head: auto`, the
-    default, the output layer comes last.
+    plain net of the same layers, to compare with. With `drop`, block k of K is left out at rate k/K · drop
+    in training (stochastic depth, Huang et al., 2016: see residual). Shows its layers in `bpcli summary`;
+    with `head: auto`, the default, the output layer comes last.
     Source: He, Zhang, Ren and Sun, 2016.
     """
 
@@ -33,10 +34,14 @@ class Resnet(ImagePreset):
         default="batch_norm", validate_default=True, description="a layer after each convolution"
     )  # pyright: ignore[reportAssignmentType]
     skip: bool = Field(default=True, description="whether x goes past each block")
+    drop: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="the rate at which the last block is left out in training; .5 in the paper"
+    )
 
     examples: ClassVar = (
         Example({"depth": 4, "widths": [2], "activation": "tanh"}, (3, 3, 2)),
         Example({"depth": 4, "widths": [2], "norm": None, "skip": False, "activation": "tanh"}, (3, 3, 2)),
+        Example({"depth": 6, "widths": [2], "activation": "tanh", "drop": 0.5}, (3, 3, 2)),
     )
 
     @model_validator(mode="after")
@@ -54,19 +59,27 @@ class Resnet(ImagePreset):
                     "hint": f"such as {2 + stages * near} or {2 + stages * (near + 1)}",
                 },
             )
+        if self.drop and not self.skip:
+            raise PydanticCustomError(
+                "drop",
+                "a block can be dropped only where x goes past it",
+                {"hint": "remove skip: false, or drop"},
+            )
         return self
 
     def layers_of(self) -> list[dict[str, Any] | Layer | str]:
         layers = self.images() + self.conv(self.widths[0], 3, padding=1)
+        blocks = (self.depth - 2) // (2 * len(self.widths))
         for stage, filters in enumerate(self.widths):
-            for block in range((self.depth - 2) // (2 * len(self.widths))):
-                layers += self._block(filters, stride=2 if stage and not block else 1)
+            for block in range(blocks):
+                done = (stage * blocks + block + 1) / (len(self.widths) * blocks)
+                layers += self._block(filters, 2 if stage and not block else 1, done * self.drop)
         return [*layers, "global_avg_pool"]
 
-    def _block(self, filters: int, stride: int) -> Written:
+    def _block(self, filters: int, stride: int, drop: float) -> Written:
         first = self.conv(filters, 3, stride=stride, padding=1)
         second = self.conv(filters, 3, activated=False, padding=1)
         if not self.skip:
             return [*first, *second, *self.activated()]
-        block = {"type": "residual", "layers": [*first, *second], "projection": stride > 1}
+        block = {"type": "residual", "layers": [*first, *second], "projection": stride > 1, "drop": drop}
         return [block, *self.activated()]

@@ -36,7 +36,9 @@ class Sequential(Layer):
     )
 
     several: ClassVar[bool] = True
+    takes_symbols: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
+    by_pieces: ClassVar[bool] = True
     examples: ClassVar = (
         Example(
             {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 2}]},
@@ -91,6 +93,16 @@ class Sequential(Layer):
         """The numbers of the values that each layer takes: see `_wiring.Source`."""
         return wire(self.layers, self.inputs)
 
+    @cached_property
+    def lazy(self) -> tuple[bool, ...]:
+        """Of each layer, whether all who take what it gives could do with a `Lookup`; see `Ctx.lazy`."""
+        first = 1 + len(self.inputs)
+        takers: list[list[bool]] = [[] for _ in range(first + len(self.layers))]
+        for layer, source in zip(self.layers, self.sources, strict=True):
+            for place, k in enumerate(each(source)):
+                takers[k].append(layer.takes_lookups and not place)
+        return tuple(bool(found) and all(found) for found in takers[first:])
+
     def children(self) -> tuple[tuple[str, Layer], ...]:
         return self.steps
 
@@ -102,15 +114,19 @@ class Sequential(Layer):
             raise decl.error("head: auto is for the whole model, not for a part of it", None, "head")
         self._check_inputs(shape, decl)
         check_wiring(self.steps, decl, self.inputs)
-        shapes, masked = [shape], [decl.plan.masked]
+        given = decl.plan.masked_each
+        shapes, masked, symbols = [shape], [decl.plan.masked], [decl.plan.symbols]
         if self.inputs:
             shapes += shape
+            symbols += decl.plan.symbols_each or (decl.plan.symbols,) * len(shape)
             masked += decl.plan.masked_each or (False,) * len(shape)
         for index, ((key, layer), source) in enumerate(zip(self.steps, self.sources, strict=True)):
             decl.plan.masked = any_of(masked, source)
-            decl.plan.masked_each = tuple(masked[k] for k in each(source))
+            decl.plan.symbols = max(symbols[k] for k in each(source))
+            decl.plan.masked_each = given if source == 0 else tuple(masked[k] for k in each(source))
             shapes.append(decl.build(key, layer, pick(shapes, source), "layers", index, wired=True))
             masked.append(decl.plan.masked)
+            symbols.append(decl.plan.symbols)
         return shapes[-1]
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
@@ -118,11 +134,12 @@ class Sequential(Layer):
         if self.inputs:
             outputs += x
             masks += ctx.masks or (None,) * len(x)
-        for (key, layer), source in zip(self.steps, self.sources, strict=True):
+        for (key, layer), source, lazy in zip(self.steps, self.sources, self.lazy, strict=True):
             child = ctx.child(key)
-            child.mask, child.masks = first(masks, source), tuple(masks[k] for k in each(source))
-            child.need_dx = any_of(wanted, source)
-            outputs.append(layer.forward(p[key], pick(outputs, source), child))
+            child.mask = first(masks, source)
+            child.masks = ctx.masks if source == 0 else tuple(masks[k] for k in each(source))
+            child.need_dx, child.lazy = any_of(wanted, source), lazy and ctx.shared.watch is None
+            outputs.append(child.run(layer, p[key], pick(outputs, source)))
             masks.append(child.mask if layer.masks in ("keep", "make") else None)
             wanted.append(child.need_dx or p[key].trainable)
         ctx.mask = masks[-1]
@@ -156,5 +173,21 @@ class Sequential(Layer):
             count = len(shape) if is_several(shape) else 1
             raise decl.error(f"{len(self.inputs)} inputs are named, and {count} come in", None, "inputs")
 
+    @property
+    def passes_on(self) -> bool:
+        return not self.inputs and all(layer.passes_on for layer in self.layers)
+
     def final_activation(self) -> Activation | None:
-        return self.steps[-1][1].final_activation() if self.steps else None
+        _, layer = self.origin()
+        return None if layer is self else layer.final_activation()
+
+    def origin(self) -> tuple[tuple[str | int, ...], Layer]:
+        first = 1 + len(self.inputs)  # values are numbered as sources are
+        value: Source = len(self.inputs) + len(self.steps)
+        while isinstance(value, int) and value >= first:
+            layer = self.layers[value - first]
+            if not layer.passes_on:
+                place, made = layer.origin()
+                return ("layers", value - first, *place), made
+            value = self.sources[value - first]
+        return (), self

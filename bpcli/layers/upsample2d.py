@@ -27,6 +27,7 @@ class Upsample2d(Layer):
     size: Size2d = Field(default=2, description="how many times as large")
     interpolation: Literal["nearest", "bilinear"] = "nearest"
 
+    passes_on: ClassVar[bool] = True
     examples: ClassVar = (
         Example({}, (2, 3, 2)),
         Example({"size": [3, 2], "interpolation": "bilinear"}, (2, 3, 2)),

@@ -123,7 +123,7 @@ def placed(y: Any, weight: Any, xp: Any) -> tuple[Any, Any]:
     real = t >= 0
     if real.all():
         return t, weight
-    weight = real.astype("float32" if weight is None else weight.dtype) * (1 if weight is None else weight)
+    weight = real.astype("float64") * (1 if weight is None else weight)
     return xp.maximum(t, 0), weight
 
 

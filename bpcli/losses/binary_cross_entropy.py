@@ -72,8 +72,8 @@ class BinaryCrossEntropy(Loss):
         dy *= len(dy) / dy.size
         return row_mean(cells), dy
 
-    def row_weights(self, y: Any, target: Target) -> Any:
-        return class_weights(self.class_weight, y, target)
+    def row_weights(self, y: Any, target: Target, weight: Any = None) -> Any:
+        return class_weights(self.class_weight, y, target, weight)
 
     def takes_mixed(self, target: Target) -> bool:
         return target.kind == "binary_columns"

@@ -20,8 +20,8 @@ class CrossEntropy(Loss):
     Backward: dl/dy = p Σₖ qₖ - q, softmax and logarithm taken together, so that it stays finite.
     Shapes: y (n, k) logits; target class indices (n,), or probabilities q (n, k).
     `label_smoothing` s replaces q by (1 - s) q + s/k (Szegedy et al., 2016). `class_weight` weights the
-    training rows: n / (k nₖ) for `balanced`, or a number for each label. Rows of class `ignore_index`
-    count nothing.
+    training rows: n / (k nₖ) for `balanced`, or a number for each label. Where rows have weights of their
+    own, both are multiplied, and n and nₖ add up the rows'. Rows of class `ignore_index` count nothing.
     Source: Bridle, 1990.
     """
 
@@ -99,8 +99,8 @@ class CrossEntropy(Loss):
         kept = batch.y != self.ignore_index
         return float(kept.sum() if batch.weight is None else (batch.weight * kept).sum(dtype="float64"))
 
-    def row_weights(self, y: Any, target: Target) -> Any:
-        return class_weights(self.class_weight, y, target)
+    def row_weights(self, y: Any, target: Target, weight: Any = None) -> Any:
+        return class_weights(self.class_weight, y, target, weight)
 
     def takes_mixed(self, target: Target) -> bool:
         return self.ignore_index is None

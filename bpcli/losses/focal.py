@@ -62,8 +62,8 @@ class Focal(Loss):
         dy *= (focus * (1 + gamma * p * ratio))[:, None]
         return focus * surprise, dy
 
-    def row_weights(self, y: Any, target: Target) -> Any:
-        return class_weights(self.class_weight, y, target)
+    def row_weights(self, y: Any, target: Target, weight: Any = None) -> Any:
+        return class_weights(self.class_weight, y, target, weight)
 
     def for_evaluation(self) -> Loss:
         return self.replace(class_weight=None)

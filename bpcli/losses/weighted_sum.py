@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PositiveFloat
+from pydantic import Field, PositiveFloat
 
 from bpcli.errors import BuildError
 from bpcli.losses.base import Loss
@@ -16,15 +16,10 @@ if TYPE_CHECKING:
     from bpcli.data.records import Target
 
 
-def _listed(value: Any) -> Any:
-    """One column's name where several could stand."""
-    return [value] if isinstance(value, str) else value
-
-
 class LossPart(Strict):
     """One of several targets: its columns, their loss, and what that counts in the sum."""
 
-    target: Annotated[Many[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
+    target: str | Annotated[Many[str], Field(min_length=1)] = Field(
         description="a target column, or several that this loss takes together"
     )
     loss: Annotated[Loss, Named("losses")]
@@ -34,8 +29,12 @@ class LossPart(Strict):
     )
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
     def label(self) -> str:
-        return self.name or "_".join(self.target)
+        return self.name or "_".join(self.columns)
 
 
 class WeightedSum(Loss):

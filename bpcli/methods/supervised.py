@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Supervised(Method):
-    """y = net(x), L = loss(y, target), and dL/dw by backpropagation.
+    """y = net(x), L = loss(y, target) and what layers add to it, and dL/dw by backpropagation.
 
     Source: Rumelhart, Hinton and Williams, 1986.
     """
@@ -21,7 +21,8 @@ class Supervised(Method):
     examples: ClassVar = (Example({}),)
 
     def gradient(self, model: Model, batch: Batch, norm: float, ctx: Ctx) -> tuple[Any, Any]:
+        ctx.shared.take_penalty()  # passes without a gradient may have left some
         y = model.net.forward(model.p, batch.x, ctx.child("net"))  # down the tree
         value, dy = model.loss(y, batch, norm, ctx.child("loss"))  # one call, both
         model.net.backward(model.p, model.g, dy, ctx.child("net"))  # up the tree, writing g
-        return value, y
+        return value + ctx.shared.take_penalty(), y

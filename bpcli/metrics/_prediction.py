@@ -13,6 +13,7 @@ from bpcli.losses.base import has_places
 
 if TYPE_CHECKING:
     from bpcli.data.records import Target
+    from bpcli.data.series import Windows
     from bpcli.losses.base import Loss
 
 Array = NDArray[Any]
@@ -23,8 +24,9 @@ class Prediction:
 
     outputs (n, units) · y: class indices (n,), or (n, d) · loss_sum and norm: the loss of these rows is
     their quotient. `invert` takes values, and those of one of several targets with that target, back to the
-    original units. With a class for each place of a row, the places are the rows here, but for those with
-    nothing to predict; `owner` (n,) is then the row that each belongs to.
+    original units, and `windows` from there to those of their series. With a class for each place of a row,
+    the places are the rows here, but for those with nothing to predict; `owner` (n,) is then the row that
+    each belongs to.
     """
 
     def __init__(
@@ -35,10 +37,11 @@ class Prediction:
         loss_sum: float = 0.0,
         norm: float = 0.0,
         invert: Callable[..., Array] | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self.outputs, self.y, self.loss = outputs, y, loss
         self.loss_sum, self.norm = loss_sum, norm
-        self._invert = invert
+        self._invert, self._windows = invert, windows
         self.owner: Array | None = None
         if has_places(y):
             known = y.ravel() >= 0
@@ -77,6 +80,8 @@ class Prediction:
 
     def center(self, target: Target) -> Array:
         """(d,) about where the target lies, in its original units: the same for every batch of a run."""
+        if self._windows is not None:
+            return self._windows.center()
         return self._units(np.atleast_2d(target.mean or np.zeros(target.width)))[0]
 
     def part(self, number: int, target: Target) -> Prediction:
@@ -84,8 +89,10 @@ class Prediction:
         cut, loss = self.loss.cut(number), self.loss.several()[number].loss
         own = target.parts[number]
         invert = None if self._invert is None else partial(self._invert, part=own)
-        return Prediction(cut.outputs(self.outputs), cut.target(self.y), loss, invert=invert)
+        windows = None if self._windows is None else self._windows.only(own.columns)
+        return Prediction(cut.outputs(self.outputs), cut.target(self.y), loss, invert=invert, windows=windows)
 
     def _units(self, values: Array) -> Array:
         values = np.asarray(values, dtype=np.float64)
-        return values if self._invert is None else self._invert(values)
+        values = values if self._invert is None else self._invert(values)
+        return values if self._windows is None else self._windows.to_units(values)

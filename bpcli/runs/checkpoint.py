@@ -81,6 +81,11 @@ def verify(path: Path) -> Meta:
     return read(path)[1]
 
 
+def digest(arrays: Arrays, meta: Meta) -> str:
+    """The SHA-256 that the file of this state carries and is checked by: equal states, equal digests."""
+    return _digest({name: _tidy(name, arrays[name]) for name in sorted(arrays)}, plain(meta))
+
+
 def _tidy(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """C order and this machine's byte order; shape () stays ()."""
     if array.dtype.name not in _DTYPES:

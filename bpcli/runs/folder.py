@@ -2,6 +2,7 @@
 
 runs/<name>-<YYYYMMDD-HHMMSS>-<id>/
     config.yaml  resolved.yaml  run.json  metrics.jsonl  timing.jsonl  metrics.csv  log.txt
+    gradients.jsonl, where a callback asks for it
     checkpoints/last.safetensors  prev.safetensors  best.safetensors
 runs/latest -> the newest
 """
@@ -39,6 +40,7 @@ class RunFolder:
         self._lock = lock
         self._info = info
         self._metrics = MetricsLog(path / "metrics.jsonl")
+        self._logs: dict[str, MetricsLog] = {}
         self._checkpoints = Kept(path / "checkpoints")
         self._others: dict[str, durable.Appender] = {}
 
@@ -120,7 +122,7 @@ class RunFolder:
         """
         self._own()
         try:
-            self._metrics.sync()
+            self._sync()
             self._checkpoints.save(arrays, meta, best=best)
         except WriteError as error:
             raise self._checkpoints.reassure(error) from error
@@ -129,7 +131,7 @@ class RunFolder:
         """Keeps this state as `best` alone; `save` the one that came after it next. WriteError as there."""
         self._own()
         try:
-            self._metrics.sync()
+            self._sync()
             self._checkpoints.save_best(arrays, meta)
         except WriteError as error:
             raise self._checkpoints.reassure(error) from error
@@ -176,6 +178,23 @@ class RunFolder:
         self._own()
         durable.replace(self.path / "metrics.csv", self._metrics.csv(), sync=False)
 
+    def log_line(self, name: str, line: dict[str, Any]) -> int:
+        """Adds a line to a log beside metrics.jsonl and of the same form; the log's bytes after it.
+
+        Like those of metrics, its lines are on disk before a checkpoint that may rely on them.
+        """
+        self._own()
+        log = self._log(name)
+        log.add(line)
+        return log.open().length
+
+    def truncate_log(self, name: str, length: int) -> str | None:
+        """Drops the lines of such a log after a checkpoint; a sentence where some before it are missing."""
+        self._own()
+        if not length and not self._inside(name).exists():
+            return None
+        return self._log(name).truncate(length)
+
     def log_timing(self, line: dict[str, Any]) -> None:
         """Adds a line to timing.jsonl: all that differs between two equal runs."""
         self._append("timing.jsonl", to_json(line))
@@ -197,7 +216,7 @@ class RunFolder:
         """Frees the run for others; what cannot be closed is a WriteError, after that."""
         lock, self._lock = self._lock, None
         try:
-            for file in (self._metrics, *self._others.values()):
+            for file in (self._metrics, *self._logs.values(), *self._others.values()):
                 file.close()
         finally:
             if lock:
@@ -218,6 +237,15 @@ class RunFolder:
     def _own(self) -> None:
         if self._lock is None:
             raise RuntimeError(f"{self.path} was opened for reading, or is closed")
+
+    def _log(self, name: str) -> MetricsLog:
+        if name not in self._logs:
+            self._logs[name] = MetricsLog(self._inside(name))
+        return self._logs[name]
+
+    def _sync(self) -> None:
+        for log in (self._metrics, *self._logs.values()):
+            log.sync()
 
     def _append(self, name: str, text: str) -> None:
         self._own()

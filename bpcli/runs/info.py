@@ -7,7 +7,13 @@ from typing import Any, NoReturn, cast
 from bpcli.errors import CheckpointError
 
 #: The fields that others rely on, where a run has them.
-_KINDS: dict[str, type] = {"config_folder": str, "horizon": int, "data": str, "environment": dict}
+_KINDS: dict[str, type] = {
+    "config_folder": str,
+    "horizon": int,
+    "data": str,
+    "environment": dict,
+    "transfer": dict,
+}
 _WORDS = {str: "text", int: "a whole number", dict: "a mapping"}
 
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from bpcli.callbacks.base import Callback
 from bpcli.data.augment.base import Augment
+from bpcli.data.batches import Shuffle
 from bpcli.data.sources.base import Source
 from bpcli.data.splits.base import Split
 from bpcli.data.transforms.base import Transform
@@ -56,6 +57,13 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+class SelectSection(Strict):
+    """The rows that are used: those whose cell in a column, a feature or the target, is one of the values."""
+
+    column: str
+    values: Annotated[Many[str | int | float], Field(min_length=1)]
+
+
 class DataSection(Strict):
     """Where the data comes from, how it is split, prepared and batched."""
 
@@ -71,12 +79,19 @@ class DataSection(Strict):
         description="what the target is; auto: text is classes, and few whole numbers, unless by the loss",
     )
     split: Annotated[Split, Named("splits")] | None = Field(
-        None, description="default: stratified for classes, random for values"
+        None,
+        description="default: chronological for text and series, else stratified for classes, else random",
+    )
+    select: SelectSection | None = Field(
+        default=None, description="use some rows only; a row is in the same part of the split as without it"
+    )
+    per_class: PositiveInt | None = Field(
+        default=None, description="at most so many training rows of each class, drawn by the seed"
     )
     preprocess: Many[Annotated[Transform, Named("transforms")]] = Field(
         (), description="fitted on the training part only, stored with the model"
     )
-    inputs: dict[str, Annotated[Many[str], BeforeValidator(_listed)]] | None = Field(
+    inputs: dict[str, str | Many[str]] | None = Field(
         None,
         description="several inputs: the name of each and its columns after preprocess, or patterns of them "
         "(city=*); layers take them by name with from:",
@@ -88,7 +103,14 @@ class DataSection(Strict):
         default=(), description="random changes of the training part, anew in each epoch, after preprocess"
     )
     batch_size: PositiveInt = 32
-    shuffle: bool = Field(default=True, description="a new order each epoch, a function of seed and epoch")
+    bucket: bool = Field(
+        default=False, description="rows of text of like length in one batch, cut to its longest"
+    )
+    shuffle: Shuffle = Field(
+        default=True,
+        description="a new order each epoch, a function of seed and epoch; or streams, for a text and a "
+        "stateful net: each batch goes on where the one before ended, in as many streams as a batch has rows",
+    )
 
 
 class AverageSection(Strict):
@@ -142,6 +164,28 @@ class CheckpointSection(Strict):
     )
 
 
+class TransferSection(Strict):
+    """Begin with the weights of another run: every array of the same name and shape, states included."""
+
+    from_: Annotated[str, Field(min_length=1)] = Field(
+        alias="from",
+        description="that run: its folder (from the config's), its name, the beginning of it, or latest",
+    )
+    checkpoint: Literal["best", "last"] = "best"
+    match: Annotated[Many[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
+        default=("*",),
+        description="patterns of layers' or arrays' names, as in optimizer.groups; what is named by another "
+        "pattern than * must be there, and of the same shape",
+    )
+    skip: Annotated[Many[str], BeforeValidator(_listed)] = Field(
+        default=(), description="patterns of what keeps its own first values, such as head"
+    )
+    preprocess: bool = Field(
+        default=False,
+        description="take over what preprocess and target_transform learnt there, instead of fitting anew",
+    )
+
+
 class Experiment(Strict):
     """One experiment: data, model, loss, optimizer, and how to train."""
 
@@ -150,6 +194,7 @@ class Experiment(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: DataSection
     model: Annotated[Layer, Named("layers")]
+    transfer: TransferSection | None = Field(None, description="begin with the weights of another run")
     method: Annotated[Method, Named("methods")] = Field(default="supervised", validate_default=True)  # pyright: ignore[reportAssignmentType]
     loss: Annotated[Loss, Named("losses")] | None = Field(
         None, description="default: cross_entropy for classes, mse for values"

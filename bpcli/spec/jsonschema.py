@@ -46,6 +46,7 @@ def json_schema() -> dict[str, Any]:
     }
     root["required"] = [key for key in root.get("required", ()) if key != "name"]
     # A file that extends another may leave out what that one says.
+    definitions["DataSection"].pop("required")
     required = root.pop("required")
     root["anyOf"] = [{"required": ["extends"]}, {"required": required}]
     return {"$schema": _DRAFT, "title": "bpcli experiment", **root, "$defs": definitions}
@@ -62,7 +63,8 @@ def _of_family(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
         definitions[key] = schema
         branches.append({"$ref": f"#/$defs/{key}"})
         names += [kind, *cls.aliases]
-    return {"title": known.word, "anyOf": [{"enum": names}, *branches, _REFERENCE]}
+    chosen = {"type": "object", "properties": {"type": _REFERENCE}, "required": ["type"]}
+    return {"title": known.word, "anyOf": [{"enum": names}, *branches, chosen, _REFERENCE]}
 
 
 def _of_class(cls: type[Strict], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bpcli.spec.schema import Option, options
 #: What a validator reads besides its base type, by the validator's name.
 READERS = {
     "parse_duration": "a duration (seconds, or text such as 90s, 10m, 1h30m)",
+    "_listed": "a name, or a list of them",
     "_share": "a number of steps or a share such as 5%",
 }
 

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
 from bpcli.core.backend import one_blas_thread
-from bpcli.data.batches import batch_count
+from bpcli.data.batches import Shuffle, batch_count
 from bpcli.data.inputs import arrays, row_shape
 from bpcli.errors import dotted
 from bpcli.layers.base import Shape
@@ -45,7 +45,7 @@ def summary(loaded: Loaded) -> dict[str, Any]:
         "steps_per_epoch": trainer.steps_per_epoch,
         "steps": trainer.horizon,
         "layers": layers,
-        "data": _data(trainer.data, trainer.batch_size),
+        "data": _data(trainer.data, trainer.batch_size, loaded.experiment.data.shuffle),
     }
 
 
@@ -97,13 +97,13 @@ def _target(target: Target) -> dict[str, Any]:
     return told
 
 
-def _data(data: Prepared, batch_size: int) -> dict[str, Any]:
+def _data(data: Prepared, batch_size: int, shuffle: Shuffle) -> dict[str, Any]:
     parts: Mapping[str, Part | None] = {"train": data.train, "val": data.val, "test": data.test}
     target = data.target
     return {
         "rows": {name: len(part) for name, part in parts.items() if part is not None},
         "features": _plain(row_shape(data.train.x)),
-        "batches": batch_count(len(data.train), batch_size),
+        "batches": batch_count(len(data.train), batch_size, shuffle),
         "target": _target(target),
         "notes": list(data.notes),
     }

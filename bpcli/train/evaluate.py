@@ -12,6 +12,7 @@ from bpcli.data.inputs import count, each, take
 from bpcli.data.records import Batch, Part
 from bpcli.metrics._prediction import Prediction
 from bpcli.spec.registry import family
+from bpcli.train.naive import naive
 from bpcli.train.on_part import OnPart
 from bpcli.train.scores import Scores
 
@@ -39,6 +40,7 @@ def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]
     if experiment.metrics is None:
         for number, part in enumerate(parts):
             names = ("rmse", "r2") if part.kind == "values" else ("accuracy",)
+            names = ("mae", "mase") if part.scale else names
             made: list[Any] = [known[name].model_validate({}) for name in names]
             chosen += [OnPart(metric, number, target) for metric in made] if target.parts else made
     for index, metric in enumerate(experiment.metrics or ()):
@@ -89,13 +91,18 @@ def evaluate(
 def baseline(
     model: Model, part: Part, metrics: Sequence[Metric], ctx: Ctx, invert: Invert | None = None
 ) -> dict[str, Any]:
-    """The same metrics for the majority class or mean predictor, made of the training targets alone."""
+    """The same metrics for the majority class or mean predictor, made of the training targets alone.
+
+    For windows over a series, it is the seasonal naive forecast.
+    """
     loss = model.loss.for_evaluation()
     scores = Scores(metrics, model.target)
     constant = np.asarray(loss.baseline(model.target), dtype=model.store.dtype)
     for start in range(0, len(part), ROWS):
         rows = slice(start, min(start + ROWS, len(part)))
-        y = np.tile(constant, (rows.stop - start, 1))
+        y = np.tile(constant, (rows.stop - start, *model.target.positions, 1))
+        if part.naive is not None:
+            y = naive(loss, model.target, part.naive[rows], y.dtype)
         scores.add(scored(y, part, rows, loss, ctx.child("loss"), invert))
     return scores.values()
 
@@ -110,4 +117,5 @@ def scored(
     asarray = ctx.shared.backend.asarray
     device = Batch(batch.x, asarray(batch.y), None if batch.weight is None else asarray(batch.weight))
     value = loss(asarray(y), device, norm, ctx)[0] if norm else 0.0
-    return Prediction(y, batch.y, loss, value * norm, norm, invert)
+    windows = None if part.windows is None else part.windows.take(rows)
+    return Prediction(y, batch.y, loss, value * norm, norm, invert, windows)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bpcli.data.batches import batches, order
-from bpcli.data.inputs import each
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcli.data.batches import Shuffle, batches, order
+from bpcli.data.buckets import by_length, is_symbols, lengths, trimmed
+from bpcli.data.inputs import arrays, each
 from bpcli.data.records import Batch
 from bpcli.errors import BuildError
 
 if TYPE_CHECKING:
     from bpcli.data.records import Part, Prepared
+    from bpcli.data.series import Windows
     from bpcli.spec.experiment import Experiment
     from bpcli.train.model import Model
 
@@ -23,7 +29,16 @@ class Feed:
     def __init__(self, experiment: Experiment, model: Model, data: Prepared, *, threads: int) -> None:
         """BuildError for an augmentation that does not fit the input, the target or the loss."""
         self.part: Part = data.train
-        self.seed, self.shuffle = experiment.seed, experiment.data.shuffle
+        self.rows: NDArray[np.int64] = np.arange(0)
+        self.seed = experiment.seed
+        self.shuffle: Shuffle = experiment.data.shuffle
+        if self.shuffle == "streams" and len(self.part) < experiment.data.batch_size:
+            raise BuildError(
+                f"{experiment.data.batch_size} streams need as many rows, and training has {len(self.part)}",
+                ("data", "batch_size"),
+                "lower it",
+            )
+        self.lengths = self._lengths(experiment)
         self.size, self.window = experiment.data.batch_size, experiment.train.accumulate
         self.backend, self.threads, self.augmenter = model.backend, threads, None
         if experiment.data.augment:
@@ -40,9 +55,14 @@ class Feed:
 
     def batches(self, epoch: int, start: int) -> Generator[Batch]:
         """The epoch's batches number `start` and on; as many as one window takes are valid at once."""
-        rows = order(self.seed, epoch, len(self.part), self.shuffle)
+        rows = order(self.seed, epoch, len(self.part), self.shuffle, self.size)
+        if self.lengths is not None:
+            rows = by_length(rows, self.lengths, self.size, self.seed, epoch)
+        self.rows = rows
         if self.augmenter is None:  # gathering alone takes a tenth of a millisecond
-            made = batches(self.part, rows, self.size, start)
+            made: Iterable[Batch] = batches(self.part, rows, self.size, start)
+            if self.lengths is not None:
+                made = (replace(batch, x=trimmed(batch.x)) for batch in made)
             yield from self._on_device(made, copy=self.window > 1)
             return
         from bpcli.data.prefetch import ahead
@@ -50,6 +70,24 @@ class Feed:
         stream = self.augmenter.batches(rows, self.size, start, epoch)
         with closing(ahead(stream) if self.threads > 1 else stream) as stream:
             yield from self._on_device(stream, copy=False)
+
+    def windows(self, number: int) -> Windows | None:
+        """Where the rows of the epoch's batch `number` stand in their series; None where they are none."""
+        if self.part.windows is None:
+            return None
+        return self.part.windows.take(self.rows[number * self.size : (number + 1) * self.size])
+
+    def _lengths(self, experiment: Experiment) -> NDArray[np.int64] | None:
+        """Of rows that are to be with those of like length: their lengths."""
+        if not experiment.data.bucket:
+            return None
+        if self.shuffle is not True or not any(map(is_symbols, arrays(self.part.x))):
+            raise BuildError(
+                "rows go by their length where they are sequences of symbols in a random order",
+                ("data", "bucket"),
+                "leave it out" if self.shuffle is True else "set data.shuffle: true, or leave it out",
+            )
+        return lengths(self.part.x)
 
     def _on_device(self, stream: Iterable[Batch], *, copy: bool) -> Generator[Batch]:
         """A batch that is valid only until the next one is taken must be copied for a window of several."""

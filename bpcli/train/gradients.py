@@ -22,7 +22,7 @@ from bpcli.core.gradcheck import (
     directions,
 )
 from bpcli.core.rng import generator
-from bpcli.data.batches import order
+from bpcli.data.batches import Shuffle, order
 from bpcli.data.inputs import arrays, each, row_shape, take
 from bpcli.data.prepare import prepare
 from bpcli.data.records import Batch
@@ -61,6 +61,7 @@ class Probe:
         self._ctx = {kind: model.workspace(seed=seed, training=True) for kind in "fc"}
         for ctx in self._ctx.values():
             ctx.child("net").need_dx = any(self._real)
+            ctx.shared.rows = len(batch)
 
     def __call__(self, vector: NDArray[Any]) -> Any:
         """The loss, penalties included."""
@@ -97,6 +98,7 @@ class Probe:
         y = model.net.forward(p, x, ctx.child("net"))
         batch = Batch(x, self.batch.y, self.batch.weight, self.batch.mask)
         value, dy = model.loss(y, batch, self.norm, ctx.child("loss"))
+        value += ctx.shared.take_penalty()
         ctx.shared.pending.clear()
         scratch = np.zeros_like(vector[: self.size])
         return value + self.penalties.value_and_gradient(w, scratch, ctx.child("penalties")), dy, p
@@ -115,8 +117,11 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
             seed=experiment.seed,
             loss=experiment.loss,
             dtype="float64",
+            like=None if saved is None else saved.pipeline,
         )
-        model = build(experiment, data.target, row_shape(data.train.x), dtype=np.float64)
+        model = build(
+            experiment, data.target, row_shape(data.train.x), symbols=data.pipeline.symbols, dtype=np.float64
+        )
     if saved is not None:
         model.store.w[:] = saved.model.store.w
         model.store.s[:] = saved.model.store.s
@@ -143,10 +148,10 @@ def _aside(seed: int, x: NDArray[Any]) -> NDArray[Any]:
     return x + 0.01 * x.std() * generator(seed, "gradcheck", "rows").standard_normal(x.shape)
 
 
-def _batch(data: Prepared, seed: int, size: int, shuffle: bool) -> Batch:
+def _batch(data: Prepared, seed: int, size: int, shuffle: Shuffle) -> Batch:
     """The first rows that training would see."""
     part = data.train
-    rows = order(seed, 0, len(part), shuffle)[: min(size, ROWS)]
+    rows = order(seed, 0, len(part), shuffle, size)[: min(size, ROWS)]
     assert part.y is not None
     return Batch(take(part.x, rows), part.y[rows], take(part.weight, rows))
 

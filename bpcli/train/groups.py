@@ -1,4 +1,4 @@
-"""Which parameters belong to which of the optimizer's groups."""
+"""Which parameters belong to which of the optimizer's groups, and which layers are frozen."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING
 from bpcli.errors import BuildError, closest
 
 if TYPE_CHECKING:
-    from bpcli.core.store import Param
+    from bpcli.core.store import Param, Path, State
     from bpcli.optimizers.base import Group
 
 
-def grouped(params: Sequence[Param], groups: Sequence[Group]) -> list[Param]:
-    """The parameters, each with the number of the first group that matches it.
+def grouped(
+    params: Sequence[Param], states: Sequence[State], groups: Sequence[Group]
+) -> tuple[list[Param], list[State]]:
+    """The parameters, each with the number of the first group that matches it, and what is frozen with them.
 
-    BuildError for a pattern without a parameter of its own, and where nothing is left to train.
+    A state is frozen where a frozen group matches its name first, as the name of its layer does, and where
+    its layer has parameters and all of them are frozen.
+    BuildError for a pattern without a parameter of its own (or, if frozen, a state), and where nothing is
+    left to train.
     """
     names = [".".join((*param.path, param.name)) for param in params]
     found = [_first(name, groups) for name in names]
+    of_states = [_first(".".join((*state.path, state.name)), groups) for state in states]
     for number, group in enumerate(groups):
-        if number in found:
+        if number in found or (group.frozen and number in of_states):
             continue
         where = ("optimizer", "groups", number, "match")
         if any(matches(name, group.match) for name in names):
@@ -37,7 +43,13 @@ def grouped(params: Sequence[Param], groups: Sequence[Group]) -> list[Param]:
     ]
     if groups and all(param.frozen for param in placed):
         raise BuildError("every parameter is frozen, so there is nothing to train", ("optimizer", "groups"))
-    return placed
+    still: dict[Path, bool] = {}
+    for param in placed:
+        still[param.path] = still.get(param.path, True) and param.frozen
+    return placed, [
+        replace(state, frozen=(number >= 0 and groups[number].frozen) or still.get(state.path, False))
+        for state, number in zip(states, of_states, strict=True)
+    ]
 
 
 def matches(name: str, pattern: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bpcli.core.backend import Backend, backend
 from bpcli.core.ctx import Ctx, Pass
-from bpcli.core.store import Built, Decl, Plan, Store, Tree
+from bpcli.core.store import Built, Decl, Plan, Store, Symbols, Tree
 from bpcli.errors import BuildError
 from bpcli.layers.base import Layer, Shape
 from bpcli.layers.sequential import Sequential
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from bpcli.data.records import Target
     from bpcli.losses.base import Loss
     from bpcli.spec.experiment import Experiment
+
+
+NO_SYMBOLS = Symbols()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,12 @@ def default_loss(target: Target) -> Loss:
     return family("losses")[names[target.kind]].model_validate({})  # pyright: ignore[reportReturnType]
 
 
-def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = None) -> Model:
+def build(
+    experiment: Experiment, target: Target, shape: Shape, *, symbols: Symbols = NO_SYMBOLS, dtype: Any = None
+) -> Model:
     """The model of an experiment for this input shape, initialized from its seed.
+
+    `symbols`: what the data says of inputs that are symbols.
 
     Raises BuildError, with the YAML path, where layers, head, loss and target do not fit together.
     """
@@ -96,8 +103,8 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
         head["activation"] = loss.head_activation
     if experiment.data.inputs:
         net = _with_inputs(net, tuple(experiment.data.inputs))
-    net = with_head(net, shape, head)
-    plan = Plan()
+    net = with_head(net, shape, head, target.positions, symbols)
+    plan = _plan(symbols)
     decl = Decl(plan, (), ("model",))
     output = net.build(shape, decl)
     _check_output(net, output, units, loss, target)
@@ -117,6 +124,11 @@ def build(experiment: Experiment, target: Target, shape: Shape, *, dtype: Any = 
     )
 
 
+def _plan(symbols: Symbols) -> Plan:
+    counts = symbols.counts
+    return Plan(symbols=max(counts, default=0), symbols_each=counts, padded=symbols.padded)
+
+
 def _with_inputs(net: Layer, names: tuple[str, ...]) -> Layer:
     """The net whose layers can take the inputs of the data by their names."""
     if not isinstance(net, Sequential):
@@ -134,12 +146,18 @@ def _with_inputs(net: Layer, names: tuple[str, ...]) -> Layer:
     return net.replace(inputs=names)
 
 
-def with_head(net: Layer, shape: Shape, head: dict[str, Any]) -> Layer:
+def with_head(
+    net: Layer,
+    shape: Shape,
+    head: dict[str, Any],
+    positions: tuple[int, ...] = (),
+    symbols: Symbols = NO_SYMBOLS,
+) -> Layer:
     """With `head: auto`, the net and this output layer; else the net as it is."""
     if getattr(net, "head", "none") != "auto":
         return net
     layers: list[Any] = [layer for _, layer in net.children()]
-    if len(net.build(shape, Decl(Plan(), (), ("model",)))) > 1:
+    if len(net.build(shape, Decl(_plan(symbols), (), ("model",)))) > 1 + len(positions):
         layers.append("flatten")
     layers.append(head)
     return net.replace(layers=layers, head="none")
@@ -148,7 +166,7 @@ def with_head(net: Layer, shape: Shape, head: dict[str, Any]) -> Layer:
 def _check_output(net: Layer, output: Shape, units: int, loss: Loss, target: Target) -> None:
     last = len(net.children()) - 1
     where = ("model", "layers", last) if last >= 0 else ("model",)
-    if output != (units,):
+    if output != (*target.positions, units):
         what = f"{target.width} classes" if target.kind == "classes" else f"{target.width} target columns"
         if target.kind == "several":
             what = f"for {', '.join(target.names)}"

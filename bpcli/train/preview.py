@@ -60,7 +60,7 @@ def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
             parts=(),
         )
         part, target = data.train, data.target
-        at = order(seed, epoch - 1, len(part), section.shuffle)[:count]
+        at = order(seed, epoch - 1, len(part), section.shuffle, section.batch_size)[:count]
         assert part.y is not None
         batch = Batch(take(part.x, at), part.y[at])
         if section.augment:
@@ -71,6 +71,8 @@ def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
     single = not isinstance(batch.x, tuple)
     images = _drawn(batch.x, part, at, data.pipeline) if single and batch.x.ndim == 4 else None
     y = batch.y if target.kind == "classes" else data.pipeline.invert_target(batch.y)
+    if part.windows is not None:
+        y = part.windows.take(at).to_units(y)
     labels = [_labels(one, target) for one in y]
     return Preview(part.rows[at].tolist(), labels, batch.x, data.pipeline.outputs, images)
 

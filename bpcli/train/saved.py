@@ -18,6 +18,9 @@ from bpcli.runs.folder import RunFolder, Which
 from bpcli.spec.load import Loaded, load_resolved
 from bpcli.train.average import deployed
 from bpcli.train.evaluate import baseline, chosen_metrics, evaluate, outputs
+from bpcli.train.forecast import Forecasts, ahead, forecasts, recent
+from bpcli.train.intervals import Intervals
+from bpcli.train.labels import labels_of
 from bpcli.train.model import Model, build
 from bpcli.train.say import say
 from bpcli.train.session import check_identity, identity_of, placed
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bpcli.data.records import Part
+    from bpcli.data.series import Windows
     from bpcli.metrics.base import Metric
 
 Rows = str | Path | Sequence[Mapping[str, Any]] | Any
@@ -62,6 +66,7 @@ class Saved:
         self.pipeline = Pipeline.from_json(text)
         self.model: Model = self._model(arrays)
         self.metrics: tuple[Metric, ...] = chosen_metrics(self.loaded.experiment, self.model.target)
+        self.intervals = Intervals.read(folder, self.model.target, self.meta["step"])
 
     @classmethod
     def open(cls, ref: str | Path, runs_dir: str | Path = "runs", checkpoint: str = "best") -> Saved:
@@ -72,7 +77,12 @@ class Saved:
 
     def _model(self, arrays: dict[str, NDArray[Any]]) -> Model:
         with placed(self.loaded):
-            model = build(self.loaded.experiment, self.pipeline.target, self.pipeline.shape)
+            model = build(
+                self.loaded.experiment,
+                self.pipeline.target,
+                self.pipeline.shape,
+                symbols=self.pipeline.symbols,
+            )
         if self.meta.get("layout") != model.store.layout():
             raise CheckpointError("the checkpoint belongs to another net", file=str(self.path))
         w, s = deployed(arrays)
@@ -101,41 +111,67 @@ class Saved:
             "split": str(data) if data is not None else split,
             "checkpoint": self.checkpoint,
             "rows": len(part),
+            "labels": labels_of(model.target),
             "metrics": metrics,
             "baseline": base,
         }
 
-    def predict(self, rows: Rows) -> Iterator[dict[str, Any]]:
+    def predict(self, rows: Rows, *, every: bool = False) -> Iterator[dict[str, Any]]:
         """One mapping for each row: its number, the prediction, and for classes the probabilities.
 
         `rows`: a file of the kind that the run was trained on, a list of mappings from column to value, or
-        an array (n, ...) in the training file's column order. The target need not be there.
+        an array (n, ...) in the training file's column order. The target need not be there. A series, which
+        must be a file, is continued: a mapping for each step after its end, numbered from 1 and with its
+        time; or with `every`, one for each window, numbered by the line in which it ends.
         """
+        series = bool(self.model.target.scale)
+        if every and not series:
+            raise UsageError("the run predicts rows, not a series", hint="leave --all out: all are predicted")
         if isinstance(rows, (str, Path)):
             part = self._file(rows, target=False)
+        elif series:
+            raise UsageError("a series is continued from a file", hint="give the path of one")
         else:
             part = part_from_memory(self.pipeline, rows, dtype=self.model.store.dtype)
+        if series and not every:
+            yield from ahead(self, part)
+            return
         chunks = outputs(self.model, part.x, self.model.workspace())
         while True:
             with self.model.backend.quiet():  # not around the yields: the caller's warnings are his own
                 chunk = next(chunks, None)
                 if chunk is None:
                     return
-                said = list(self._said(part.rows[chunk[0]], chunk[1]))
+                windows = None if part.windows is None else part.windows.take(chunk[0])
+                said = list(self._said(part.rows[chunk[0]], chunk[1], windows))
             yield from said
 
-    def _said(self, numbers: NDArray[np.int64], y: NDArray[Any]) -> Iterator[dict[str, Any]]:
-        told = say(y, self.model.target, self.model.loss, self.pipeline)
+    def forecasts(self, path: str | Path) -> Forecasts:
+        """Of a series: the forecast beyond its end, last, and those of the origins one horizon apart before.
+
+        They go back over the last fifth of the file.
+        """
+        if not self.model.target.scale:
+            raise UsageError("the run predicts rows, not a series", hint="a picture is of a series")
+        return forecasts(self, recent(self._file(path, target=False, stride=1)))
+
+    def _said(
+        self, numbers: NDArray[np.int64], y: NDArray[Any], windows: Windows | None
+    ) -> Iterator[dict[str, Any]]:
+        told = say(y, self.model.target, self.model.loss, self.pipeline, windows, self.intervals)
         for number, one in zip(numbers.tolist(), told, strict=True):
             yield {"row": number, **one}
 
-    def _file(self, path: str | Path, *, target: bool) -> Part:
-        """A file that the user named: relative to the working directory."""
+    def _file(self, path: str | Path, *, target: bool, **fields: Any) -> Part:
+        """A file that the user named: relative to the working directory. `fields` change the source."""
         given = Path(path).expanduser()
         if not given.exists():
             raise DataError(f"there is no data file {path}", code="BP231")
+        section = self.loaded.experiment.data
+        if fields:
+            section = section.model_copy(update={"source": section.source.replace(**fields)})
         return read_part(
-            self.loaded.experiment.data,
+            section,
             self.pipeline,
             str(given.absolute()),
             files=Files(self.loaded.folder),

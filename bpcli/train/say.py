@@ -8,25 +8,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcli.train.intervals import stated
+
 if TYPE_CHECKING:
     from bpcli.data.pipeline import Pipeline
     from bpcli.data.records import Target
+    from bpcli.data.series import Windows
     from bpcli.losses.base import Loss
+    from bpcli.train.intervals import Intervals
 
 Told = dict[str, Any]
 
 
-def say(y: NDArray[Any], target: Target, loss: Loss, pipeline: Pipeline) -> Iterator[Told]:
-    """For each row its prediction, of classes its probabilities, and what else the loss says of it."""
+def say(
+    y: NDArray[Any],
+    target: Target,
+    loss: Loss,
+    pipeline: Pipeline,
+    windows: Windows | None = None,
+    intervals: Intervals | None = None,
+) -> Iterator[Told]:
+    """For each row its prediction, of classes its probabilities, and what else the loss says of it.
+
+    Rows that are `windows` over a series are told in its units, with the ends of their intervals.
+    """
     if target.parts:
-        yield from _several(y, target, loss, pipeline)
+        yield from _several(y, target, loss, pipeline, windows, intervals)
+        return
+    if target.kind == "values":
+        values = in_units(y, target, loss, pipeline, windows, intervals)
+        yield from _values(values.pop("prediction"), target, _details(values, target))
         return
     predicted = loss.predict(y, np)
-    if target.kind == "values":
-        yield from _values(
-            pipeline.invert_target(predicted, target), target, _details(y, target, loss, pipeline)
-        )
-    elif target.kind == "binary_columns":
+    if target.kind == "binary_columns":
         for row in predicted.tolist():
             chances = dict(zip(target.columns, row, strict=True))
             said = {name: int(chance > 0.5) for name, chance in chances.items()}
@@ -38,10 +52,24 @@ def say(y: NDArray[Any], target: Target, loss: Loss, pipeline: Pipeline) -> Iter
             yield {"prediction": label, "probabilities": chances}
 
 
-def _several(y: NDArray[Any], target: Target, loss: Loss, pipeline: Pipeline) -> Iterator[Told]:
+def _several(
+    y: NDArray[Any],
+    target: Target,
+    loss: Loss,
+    pipeline: Pipeline,
+    windows: Windows | None,
+    intervals: Intervals | None,
+) -> Iterator[Told]:
     """Each key of a row's telling by the targets' names."""
     streams = [
-        say(loss.cut(number).outputs(y), one, part.loss, pipeline)
+        say(
+            loss.cut(number).outputs(y),
+            one,
+            part.loss,
+            pipeline,
+            None if windows is None else windows.only(one.columns),
+            None if intervals is None else intervals.only(one.columns),
+        )
         for number, (one, part) in enumerate(zip(target.parts, loss.several(), strict=True))
     ]
     for row in zip(*streams, strict=True):
@@ -63,12 +91,27 @@ def _values(values: NDArray[Any], target: Target, details: dict[str, NDArray[Any
         yield told
 
 
-def _details(y: NDArray[Any], target: Target, loss: Loss, pipeline: Pipeline) -> dict[str, NDArray[Any]]:
-    """What the loss says beside each value, by name; of several columns, by column and name."""
+def in_units(
+    y: NDArray[Any],
+    target: Target,
+    loss: Loss,
+    pipeline: Pipeline,
+    windows: Windows | None = None,
+    intervals: Intervals | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """What outputs say of values, (n, d) by name in the target's own units; the `prediction` first."""
+    found = stated(y, target, loss)
+    if intervals is not None:
+        found |= intervals.around(found)
+    made = {name: pipeline.invert_target(values, target) for name, values in found.items()}
+    return made if windows is None else {name: windows.to_units(values) for name, values in made.items()}
+
+
+def _details(found: dict[str, NDArray[Any]], target: Target) -> dict[str, NDArray[Any]]:
+    """What is said beside each value, by name; of several columns, by column and name."""
     columns = target.columns
     return {
         name if len(columns) == 1 else f"{column}_{name}": values[:, place]
-        for name, found in loss.details(y, np).items()
-        for values in (pipeline.invert_target(found, target),)
+        for name, values in found.items()
         for place, column in enumerate(columns)
     }

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,42 +14,29 @@ from typing import TYPE_CHECKING, Any
 from bpcli.core.backend import one_blas_thread
 from bpcli.data.inputs import row_shape
 from bpcli.data.prepare import prepare
-from bpcli.errors import (
-    BpcliError,
-    BuildError,
-    CheckpointError,
-    ConfigError,
-    DataError,
-    Diverged,
-    Stopped,
-)
+from bpcli.errors import BuildError, CheckpointError, ConfigError, DataError
 from bpcli.files import Files
 from bpcli.runs.folder import RunFolder
 from bpcli.spec.load import load_resolved, to_yaml
-from bpcli.train.average import deployed
 from bpcli.train.changes import refuse_changes
 from bpcli.train.environment import differences, environment, threads
-from bpcli.train.evaluate import baseline, evaluate
+from bpcli.train.finish import Outcome, finish
 from bpcli.train.log import logged
 from bpcli.train.model import build
+from bpcli.train.notes import notes
 from bpcli.train.progress import Listener, silent
+from bpcli.train.settle import settle
+from bpcli.train.taken import take_over
 from bpcli.train.trainer import Trainer
+from bpcli.train.transfer import open_source, own_pipeline, same_source
 
 if TYPE_CHECKING:
+    from bpcli.data.pipeline import Pipeline
     from bpcli.data.records import Prepared
     from bpcli.losses.base import Loss
     from bpcli.spec.experiment import Experiment
     from bpcli.spec.load import Loaded
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended. `metrics` and `baseline`: part -> metric -> value, those of the best checkpoint."""
-
-    run: Path
-    status: str
-    metrics: dict[str, dict[str, Any]]
-    baseline: dict[str, dict[str, Any]]
+    from bpcli.train.transfer import Source
 
 
 @contextmanager
@@ -61,11 +48,20 @@ def placed(loaded: Loaded) -> Generator[None]:
         raise loaded.places.place_error(error) from None
 
 
-def train(loaded: Loaded, *, runs_dir: Path = Path("runs"), listener: Listener = silent) -> Outcome:
-    """Trains a new run in a new folder. Everything that can be refused is refused before there is one."""
+def train(
+    loaded: Loaded,
+    *,
+    runs_dir: Path = Path("runs"),
+    listener: Listener = silent,
+    source: Source | None = None,
+) -> Outcome:
+    """Trains a new run in a new folder. Everything that can be refused is refused before there is one.
+
+    `source` is what `open_source` found, where the caller has asked already.
+    """
     one_blas_thread()
     experiment = loaded.experiment
-    trainer = prepared_trainer(loaded)
+    trainer = prepared_trainer(loaded, source or open_source(loaded, runs_dir))
     info: dict[str, Any] = {
         "status": "running",
         "pid": os.getpid(),
@@ -78,16 +74,19 @@ def train(loaded: Loaded, *, runs_dir: Path = Path("runs"), listener: Listener =
         "parameters": trainer.model.parameters,
         "horizon": trainer.horizon,
     }
+    if trainer.origin is not None:
+        info["transfer"] = trainer.origin.record
     folder = RunFolder.create(
         runs_dir, experiment.name, config_text=loaded.text, resolved=to_yaml(experiment), info=info
     )
     with folder:
         folder.write_text("pipeline.json", trainer.data.pipeline.to_json())
         listener = logged(folder, listener)
-        listener({"event": "start", "run": str(folder.path), "resumed_from": None})
+        seed = experiment.seed
+        listener({"event": "start", "run": str(folder.path), "seed": seed, "resumed_from": None})
         for note in trainer.data.notes:
             listener({"event": "note", "message": note})
-        return _finish(trainer, folder, listener)
+        return finish(trainer, folder, listener)
 
 
 def resume(
@@ -101,7 +100,11 @@ def resume(
         before = load_resolved(resolved, folder=Path(info["config_folder"]))
         loaded = load_resolved(resolved, overrides, folder=Path(info["config_folder"]))
         refuse_changes(before, loaded)
-        trainer = prepared_trainer(loaded)
+        begun = any(folder.has(which) for which in ("last", "prev", "best"))
+        if begun:
+            trainer = prepared_trainer(loaded, like=own_pipeline(loaded, folder))
+        else:
+            trainer = prepared_trainer(loaded, same_source(loaded, info))
         if trainer.data.digest != info["data"]:
             raise DataError(
                 "the data is not what this run began with, so it cannot go on",
@@ -109,7 +112,7 @@ def resume(
             )
         if before.experiment.schedule == loaded.experiment.schedule:
             trainer.horizon = info["horizon"]
-        if any(folder.has(which) for which in ("last", "prev", "best")):
+        if begun:
             arrays, meta, which, warnings = folder.load_newest()
             _check(meta, trainer, folder)
             trainer.restore(arrays, meta)
@@ -128,15 +131,23 @@ def resume(
         folder.update(status="running", pid=os.getpid(), horizon=trainer.horizon)
         listener = logged(folder, listener)
         start = {"checkpoint": which, "epoch": trainer.epoch, "step": trainer.step}
-        listener({"event": "start", "run": str(folder.path), "resumed_from": start})
+        seed = loaded.experiment.seed
+        listener({"event": "start", "run": str(folder.path), "seed": seed, "resumed_from": start})
         for note in [*warnings, *(f"{text}: the last bits may differ" for text in changed)]:
             listener({"event": "note", "message": note})
-        return _finish(trainer, folder, listener)
+        return finish(trainer, folder, listener)
 
 
-def prepared_trainer(loaded: Loaded) -> Trainer:
-    """Reads the data, builds the net, checks every option: all that comes before the first step."""
-    experiment = loaded.experiment
+def prepared_trainer(
+    loaded: Loaded, source: Source | None = None, *, like: Pipeline | None = None
+) -> Trainer:
+    """Reads the data, builds the net, checks every option: all that comes before the first step.
+
+    The net begins with the weights of `source`; what preprocessing has learnt is taken from `like`.
+    """
+    experiment, transfer = loaded.experiment, loaded.experiment.transfer
+    if source is not None and transfer is not None and transfer.preprocess:
+        like = source.pipeline
     with placed(loaded):
         data = prepare(
             experiment.data,
@@ -144,17 +155,26 @@ def prepared_trainer(loaded: Loaded) -> Trainer:
             seed=experiment.seed,
             loss=experiment.loss,
             dtype=experiment.train.precision,
+            like=like,
         )
-        model = build(experiment, data.target, row_shape(data.train.x))
+        model = build(experiment, data.target, row_shape(data.train.x), symbols=data.pipeline.symbols)
         data = weighted(data, model.loss, model.store.dtype)
+        origin = None
+        if source is not None and transfer is not None:
+            origin = take_over(model, data, source, transfer)
+        troubles = settle(experiment, model, data, taken=origin.names if origin else ())
         identity = identity_of(experiment, data.pipeline.to_json())
-        return Trainer(experiment, model, data, threads=threads(experiment.train.threads), identity=identity)
+        count = threads(experiment.train.threads)
+        trainer = Trainer(experiment, model, data, threads=count, identity=identity, origin=origin)
+    told = (*data.notes, *(origin.notes if origin else ()), *troubles)
+    trainer.data = replace(data, notes=(*told, *notes(experiment, trainer.horizon)))
+    return trainer
 
 
 def weighted(data: Prepared, loss: Loss, dtype: Any) -> Prepared:
     """The same data, checked by the loss, its weights of training rows multiplied into theirs."""
     loss.check(data.train.y, data.target)
-    extra = loss.row_weights(data.train.y, data.target)
+    extra = loss.row_weights(data.train.y, data.target, data.train.weight)
     if extra is None:
         return data
     weight = extra if data.train.weight is None else extra * data.train.weight
@@ -192,74 +212,6 @@ def _refuse_past(trainer: Trainer, before: Loaded) -> None:
             path="train.epochs",
             hint="give more, or train a new run",
         )
-
-
-def _finish(trainer: Trainer, folder: RunFolder, listener: Listener) -> Outcome:
-    """Runs the loop; whatever happens, run.json and the listener are told how it ended."""
-    try:
-        status = trainer.fit(folder, listener)
-        metrics, base, best_epoch = _result(trainer, folder, listener)
-        folder.rebuild_csv()
-        folder.update(status=status, metrics=metrics, baseline=base, best_epoch=best_epoch)
-    except BaseException as error:
-        status = _status(error)
-        _note_end(folder, status)
-        if isinstance(error, BpcliError):
-            listener(error.as_event())
-            error.reported = True
-        listener({"event": "end", "status": status, "run": str(folder.path), "metrics": trainer.last_metrics})
-        raise
-    listener(
-        {
-            "event": "end", "status": status, "run": str(folder.path), "metrics": metrics,
-            "baseline": base, "best_epoch": best_epoch,
-        }
-    )  # fmt: skip
-    return Outcome(folder.path, status, metrics, base)
-
-
-def _status(error: BaseException) -> str:
-    if isinstance(error, Diverged):
-        return "diverged"
-    return "interrupted" if isinstance(error, (Stopped, KeyboardInterrupt)) else "failed"
-
-
-def _note_end(folder: RunFolder, status: str) -> None:
-    """Notes in run.json how it ended; where even that cannot be written, the first error is what counts."""
-    try:
-        folder.rebuild_csv()
-        folder.update(status=status)
-    except BpcliError:
-        pass
-
-
-def _result(
-    trainer: Trainer, folder: RunFolder, listener: Listener
-) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """(metrics, baseline, epoch) of the best checkpoint, the test part read for the first time."""
-    model, data = trainer.model, trainer.data
-    metrics, epoch = trainer.last_metrics, trainer.epoch
-    arrays, _ = trainer.state()
-    if trainer.monitor.name is not None and folder.has("best"):
-        try:
-            arrays, meta = folder.load("best")
-        except CheckpointError as error:
-            listener({"event": "note", "message": f"{error}; the result is that of the last weights"})
-            arrays, meta = trainer.state()
-        metrics, epoch = meta["metrics"], meta["epoch"]
-    w, s = deployed(arrays)
-    model.store.w[:] = model.backend.asarray(w)
-    model.store.s[:] = model.backend.asarray(s)
-    metrics = dict(metrics)
-    base: dict[str, dict[str, Any]] = {}
-    invert = data.pipeline.invert_target
-    with model.backend.quiet():
-        for name, part in (("val", data.val), ("test", data.test)):
-            if part is not None:
-                base[name] = baseline(model, part, trainer.metrics, trainer.eval_ctx, invert)
-        if data.test is not None:
-            metrics["test"] = evaluate(model, data.test, trainer.metrics, trainer.eval_ctx, invert)
-    return metrics, base, epoch
 
 
 __all__ = [

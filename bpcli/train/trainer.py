@@ -33,10 +33,12 @@ from bpcli.train.update import Update, loss_now
 
 if TYPE_CHECKING:
     from bpcli.data.records import Prepared
+    from bpcli.data.series import Windows
     from bpcli.runs.folder import RunFolder
     from bpcli.spec.experiment import Experiment
     from bpcli.train.model import Model
     from bpcli.train.progress import Listener
+    from bpcli.train.taken import Taken
 
 Meta = dict[str, Any]
 
@@ -52,11 +54,13 @@ class Trainer:
         *,
         threads: int,
         identity: Meta,
+        origin: Taken | None = None,
     ) -> None:
+        """`origin`: what was taken over from another run, where that is how this one begins."""
         self.experiment, self.model, self.data, self.identity = experiment, model, data, identity
         self.batch_size = experiment.data.batch_size
         self.feed = Feed(experiment, model, data, threads=threads)
-        self.batches_per_epoch = batch_count(len(data.train), self.batch_size)
+        self.batches_per_epoch = batch_count(len(data.train), self.batch_size, experiment.data.shuffle)
         self.steps_per_epoch = -(-self.batches_per_epoch // experiment.train.accumulate)
         self.horizon = self.steps_per_epoch * experiment.train.epochs
         shared = Pass(model.backend, seed=experiment.seed, training=True, pool=Pool(threads))
@@ -73,11 +77,12 @@ class Trainer:
         self.monitor = Monitor(
             experiment.checkpoint, self.metrics, has_val=data.val is not None, follow=self.hooks.watched
         )
-        self.hooks.check(self.monitor.names)
+        self.hooks.check(self.monitor.names, self.trained_layers)
         self.epoch = 0  # epochs completed
         self.batch = 0  # batches of the epoch in progress that are done
         self.step = 0  # updates done
         self.last_metrics: dict[str, dict[str, Any]] = {}
+        self.origin = origin
         self.gradient_norm = 0.0
         experiment.schedule.check(self.monitor.directions)
         self.schedule_memory = experiment.schedule.memory()
@@ -92,6 +97,9 @@ class Trainer:
         self._started = time.monotonic()
         with Signals() as self._signals, self.model.backend.quiet():
             try:
+                self.hooks.before_training(self)
+                if self.origin is not None and not folder.has("last"):
+                    self.save()  # from here on, a resume does without the other run
                 while self.epoch < self.experiment.train.epochs:
                     self.hooks.before_epoch(self)
                     with closing(self._windows()) as windows:
@@ -108,21 +116,22 @@ class Trainer:
     def _update(self, window: list[Batch]) -> None:
         """One step: forward, loss, backward for each micro-batch of the window, then the update."""
         model, store, ctx = self.model, self.model.store, self.ctx
-        ctx.shared.step = self.step
+        ctx.shared.step, ctx.shared.rows = self.step, sum(map(len, window))
         norms = [model.loss.weight(batch) for batch in window]
         norm = sum(norms) or 1.0  # all weights zero: a step that learns nothing
         total = 0.0
         for k, batch in enumerate(window):
-            ctx.shared.micro = k
+            ctx.shared.micro, ctx.shared.begins = k, self.batch == k == 0
             value, y = self.experiment.method.gradient(model, batch, norm, ctx)
             store.sum_up(k, len(window))
             ctx.child("net").commit(model.p)
             total += value
-            self._score(batch, y, value * norm, norms[k])
+            self._score(batch, y, value * sum(norms), norms[k], self.feed.windows(self.batch + k))
         penalty = self.penalties.add_to_gradient(ctx.child("penalties"))
         if penalty:
             self.scores.add_to("loss", [penalty * sum(norms), 0.0])
         store.spare_frozen()
+        self.hooks.after_gradient(self)
         self.gradient_norm = clip(store, self.experiment.train)
         if not (isfinite(total + penalty) and isfinite(self.gradient_norm)):
             raise Diverged(diagnose(model, total + penalty, self.step + 1, self.epoch + 1))
@@ -151,13 +160,13 @@ class Trainer:
             while window := list(islice(stream, count)):
                 yield window
 
-    def _score(self, batch: Batch, y: Any, loss_sum: float, norm: float) -> None:
+    def _score(self, batch: Batch, y: Any, loss_sum: float, norm: float, at: Windows | None) -> None:
         host = self.model.backend.to_host
         t = host(batch.y)
-        if self.model.target.kind == "classes" and t.ndim > 1:
+        if self.model.target.kind == "classes" and t.ndim > 1 and t.dtype.kind == "f":
             t = t.argmax(axis=1)  # mixed rows count as what they are most
-        outcome = Prediction(host(y), t, self.model.loss, loss_sum, norm, self.data.pipeline.invert_target)
-        self.scores.add(outcome)
+        invert = self.data.pipeline.invert_target
+        self.scores.add(Prediction(host(y), t, self.model.loss, loss_sum, norm, invert, at))
 
     # --- around the loop ----------------------------------------------------------------------------
 
@@ -205,9 +214,15 @@ class Trainer:
         self.listener(
             {
                 "event": "epoch", "epoch": self.epoch, "step": self.step, "metrics": self.last_metrics,
-                "rate": self.rate, "gradient_norm": self.gradient_norm,
+                "rate": self.rate, "gradient_norm": self.gradient_norm, **self.hooks.of_epoch(),
             }
         )  # fmt: skip
+
+    @property
+    def trained_layers(self) -> tuple[str, ...]:
+        """The layers with parameters that are not frozen, in the net's order."""
+        trained = {param.path for param in self.model.store.params if not param.frozen}
+        return tuple(".".join(built.path) for built in self.model.built if built.path in trained)
 
     def higher_is_better(self, monitor: str) -> bool:
         """The direction of a metric named as in `val.accuracy`."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bpcli.core.backend import backend
 from bpcli.core.ctx import Ctx, Pass
 from bpcli.core.store import Tree
+from bpcli.layers.flatten import Flatten
 
 
 def workspace(*, seed: int = 0, training: bool = False) -> Ctx:
@@ -42,6 +45,30 @@ def test_a_larger_batch_another_width_or_dtype_gets_a_new_one() -> None:
     scalar = ctx.buf("s", (), np.float64)
     assert scalar.shape == ()
     assert ctx.buf("s", (), np.float64) is scalar
+
+
+def test_what_layers_add_to_the_loss_is_a_mean_over_the_windows_rows_and_taken_once() -> None:
+    ctx = workspace(training=True)
+    ctx.shared.rows = 8
+    ctx.child("a").penalize(4.0)
+    ctx.child("b").child("c").penalize(2.0 + 8e-20j)
+    assert ctx.shared.take_penalty() == 0.75 + 1e-20j
+    assert ctx.shared.take_penalty() == 0.0
+
+
+def test_a_layer_runs_as_it_is_or_as_the_watch_has_it() -> None:
+    layer, p, x = Flatten(), Tree(), np.ones((2, 3, 4))
+    ctx = workspace().child("flatten1")
+    assert ctx.run(layer, p, x).shape == (2, 12)
+    seen: list[Any] = []
+
+    def watch(*given: Any) -> Any:
+        seen.extend(given)
+        return "instead"
+
+    ctx.shared.watch = watch
+    assert ctx.run(layer, p, x) == "instead"
+    assert all(a is b for a, b in zip(seen, (layer, p, x, ctx), strict=True))
 
 
 def test_children_have_their_own_place_and_share_the_pass() -> None:

@@ -12,7 +12,7 @@ from bpcli.core.store import Decl, Plan, Store
 from bpcli.errors import BuildError
 from bpcli.initializers.constant import Constant
 from bpcli.initializers.normal import Normal
-from bpcli.layers.dense import Dense
+from bpcli.layers.flatten import Flatten
 from bpcli.layers.sequential import Sequential
 
 TREE = Sequential.model_validate(
@@ -142,8 +142,8 @@ def test_errors_point_at_the_node() -> None:
 
 def test_a_masked_sequence_may_not_reach_a_layer_that_ignores_it() -> None:
     plan = Plan(masked=True)
-    with pytest.raises(BuildError, match="a masked sequence reaches 'dense'"):
-        Decl(plan).build("dense1", Dense(units=2), (4,), "layers", 0)
+    with pytest.raises(BuildError, match="a masked sequence reaches 'flatten'"):
+        Decl(plan).build("flatten1", Flatten(), (4, 2), "layers", 0)
     assert not Plan().masked
 
 

@@ -49,6 +49,23 @@ def test_tables_equal_scikit_learn(name: str, target: str, rows: int, features: 
         assert np.array_equal(column.values, theirs.target + (name == "wine"))
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "rows", "ends", "total"),
+    [
+        ("airline", "passengers", 144, (112, 432), 40363),
+        ("sunspots_monthly", "sunspots", 2820, (58, 33.4), 144570),
+    ],
+)
+def test_series(name: str, target: str, rows: int, ends: tuple[float, float], total: float) -> None:
+    found = load(name, target)
+    values = found.targets[0].values
+    assert len(found) == rows
+    assert (values[0], values[-1]) == ends
+    assert values.sum() == pytest.approx(total)
+    readme = (shipped("datasets") / "README.md").read_text()
+    assert f"| `{name}.csv` | {rows:,} |" in readme
+
+
 def test_mnist5k() -> None:
     images: dict[str, np.ndarray] = {}
     for part, count in (("train", 450), ("t10k", 50)):

@@ -88,6 +88,9 @@ def test_an_alpha_channel_that_hides_nothing_is_left_out() -> None:
     assert np.array_equal(decode(encoded(image), PLAIN, "a.png")[..., 0], np.asarray(picture("L")))
 
 
+JPEG = encoded(picture(), "JPEG", quality=90)
+PROGRESSIVE = encoded(picture(), "JPEG", quality=90, progressive=True)
+
 REFUSED = {
     "text.png": (b"this was a text file", "neither a PNG nor a JPEG image: it begins with 74 68 69 73"),
     "gif.png": (encoded(picture("L"), "GIF"), "neither a PNG nor a JPEG"),
@@ -97,6 +100,11 @@ REFUSED = {
     "header.png": (encoded(picture())[:20], "the image is damaged"),
     "half.jpg": (encoded(picture(), "JPEG")[:700], "the image is damaged"),
     "no_end.jpg": (encoded(picture(), "JPEG")[:-2], "the image is damaged"),
+    "half_and_end.jpg": (JPEG[: len(JPEG) * 3 // 4] + JPEG[-2:], "its data end before its last pixels"),
+    "passes.jpg": (PROGRESSIVE[: len(PROGRESSIVE) // 2] + JPEG[-2:], "its data end before its last pixels"),
+    "zeros.jpg": (JPEG[: len(JPEG) * 3 // 4] + bytes(len(JPEG) // 4), "its data end before its last pixels"),
+    "zeros.png": (encoded(picture())[:700] + bytes(1000), "the image is damaged"),
+    "page.jpg": (b"<!DOCTYPE html>", "neither a PNG nor a JPEG"),
     "cmyk.jpg": (encoded(picture("CMYK"), "JPEG"), "colours CMYK, which cannot be shown"),
     "grey16.png": (encoded(Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)), "has 16 bits"),
     "rgb16.png": (png(4, 3, bits=16, body=bytes(3 * 25)), "has 16 bits in each channel"),
@@ -116,6 +124,48 @@ def test_what_cannot_be_shown_truly_is_refused_by_name(folder: Path, name: str, 
         read(folder, size=8, background=background)
     assert caught.value.problems[0].file is not None
     assert caught.value.problems[0].file.endswith(name)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_was_cut_off_and_closed_again_is_found(progressive: bool) -> None:
+    """A decoder fills up with grey and says nothing. Between its passes a progressive image is whole."""
+    data = JPEG if not progressive else PROGRESSIVE
+    whole = decode(data, PLAIN, "a.jpg")
+    begin, other, cuts = data.index(b"\xff\xda") + 20, 0, 0
+    for at in range(begin, len(data) - 2, 5):
+        cuts += 1
+        try:
+            made = decode(data[:at] + data[-2:], PLAIN, "a.jpg")
+        except DataError:
+            continue
+        other += not np.array_equal(made, whole)
+    assert cuts > 100
+    assert other <= (0.05 * cuts if progressive else 0)
+
+
+@pytest.mark.parametrize("size", [(30, 20), (1, 1), (8, 8), (37, 51)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_whole_jpeg_of_any_kind_is_read(size: tuple[int, int], mode: str) -> None:
+    for image in (picture(mode).resize(size), Image.new(mode, size)):
+        for options in ({}, {"progressive": True}, {"restart_marker_rows": 1}, {"optimize": True}):
+            for subsampling in (0, 2):
+                data = encoded(image, "JPEG", subsampling=subsampling, **options)
+                for trailer in (b"", b"what a phone adds"):
+                    assert decode(data + trailer, PLAIN, "a.jpg").shape == (size[1], size[0], 3)
+
+
+def test_a_trailing_0xff_makes_no_marker_with_what_is_put_in() -> None:
+    data = JPEG[:-2]
+    at = next(n for n in range(len(data) - 400, len(data)) if data[n] == 0xFF and data[n + 1] == 0)
+    with pytest.raises(DataError, match="its data end before"):
+        decode(data[: at + 1] + JPEG[-2:], PLAIN, "a.jpg")
+    whole = decode(JPEG, PLAIN, "a.jpg")
+    assert np.array_equal(decode(data + b"\xff" + JPEG[-2:], PLAIN, "a.jpg"), whole)
+
+
+def test_more_than_the_memory_is_refused_with_a_remedy(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"4 images of 9000000 × 9000000 × 3 need .* GiB.*set size"):
+        read(folder, size=9_000_000)
 
 
 def test_a_flipped_bit_of_a_png_is_found() -> None:

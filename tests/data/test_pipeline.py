@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bpcli.data import fitting
 from bpcli.data import pipeline as pipelines
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.records import Column, Records, Target
@@ -32,7 +33,7 @@ def transforms(*specs: str | dict[str, Any]) -> list[Transform]:
 
 
 def fit(data: Records, *specs: str | dict[str, Any]) -> Pipeline:
-    return pipelines.fit(data, transforms(*specs), CLASSES)
+    return fitting.fit(data, transforms(*specs), CLASSES)
 
 
 TRAIN = records([number("n", 1, NAN, 3), text("c", "x", "y", "x"), number("m", 0, 10, 20)])
@@ -184,7 +185,7 @@ def test_target_transform_there_and_back() -> None:
     data = records([number("n", 1, 2, 3)], [number("y", 100, 200, 600)])
     target = fit_target(data, "regression", None)
     y = encode(target, data)
-    fitted = pipelines.fit(data, [], target, target_transform=transforms("standardize")[0], y=y)
+    fitted = fitting.fit(data, [], target, target_transform=transforms("standardize")[0], y=y)
     trained = fitted.targets(y, np.float64)
     assert trained.mean() == pytest.approx(0, abs=1e-15)
     assert trained.std() == pytest.approx(1)
@@ -197,14 +198,14 @@ def test_target_transform_that_makes_no_sense() -> None:
     data = records([number("n", 1, 2)], [number("y", 1.5, 2.5)])
     target = fit_target(data, "auto", None)
     with pytest.raises(ConfigError, match="impute cannot be undone"):
-        pipelines.fit(data, [], target, target_transform=transforms("impute")[0], y=encode(target, data))
+        fitting.fit(data, [], target, target_transform=transforms("impute")[0], y=encode(target, data))
     with pytest.raises(DataError, match="target_transform is for values"):
-        pipelines.fit(data, [], CLASSES, target_transform=transforms("standardize")[0])
+        fitting.fit(data, [], CLASSES, target_transform=transforms("standardize")[0])
 
 
 def test_a_target_too_large_for_float32() -> None:
     data = records([number("n", 1, 2)], [number("y", 1e300, 2.5)])
     target = fit_target(data, "auto", None)
-    fitted = pipelines.fit(data, [], target)
+    fitted = fitting.fit(data, [], target)
     with pytest.raises(DataError, match="too large for float32"):
         fitted.targets(encode(target, data))

@@ -45,7 +45,7 @@ class Comparison:
 def compare_gradients(
     layer: Any, shape: tuple[int, ...], *, training: bool, backend: str = "numpy", n: int = 5
 ) -> Comparison:
-    """Compares dL/dw and dL/dx of L = Σ c·y, for a random c, with their definition."""
+    """Compares dL/dw and dL/dx of L = Σ c·y + penalties, for a random c, with their definition."""
     here = rig(layer, shape, training=training, backend=backend)
     x, c = inputs(here, n)
     _, dx, dw = here.gradients(x, c)
@@ -54,7 +54,7 @@ def compare_gradients(
     x_there = x.astype(there.store.dtype)
 
     def value() -> Any:
-        return (c * there.forward(x_there)).sum()
+        return (c * there.forward(x_there)).sum() + there.ctx.shared.take_penalty()
 
     slope = complex_step if smooth else central
     scale = max((float(np.abs(a).max()) for a in (dw, dx) if a.size), default=0.0)

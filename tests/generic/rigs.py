@@ -35,7 +35,9 @@ class Rig:
 
     def gradients(self, x: Any, dy: Any) -> tuple[Any, Any, Any]:
         """Copies of y, dx (None if not asked for) and the flat parameter gradient, first filled with NaN."""
+        mask = self.ctx.mask  # that of x; a layer that makes or changes one leaves that of y
         y = self.forward(x).copy()
+        self.ctx.mask = mask
         self.store.g[:] = np.nan
         dx = self.backward(dy)
         return y, None if dx is None else dx.copy(), self.store.g.copy()
@@ -65,7 +67,25 @@ class Cut:
 
     def backward(self, p: Any, g: Any, dy: Any, ctx: Any) -> Any:
         dx = self._layer.backward(p, g, dy, ctx)
-        return None if dx is None else np.concatenate([part.reshape(len(dy), -1) for part in dx], axis=1)
+        if dx is None:
+            return None
+        parts = zip(dx, self._shapes, strict=True)  # None is a gradient of zero
+        whole = [np.zeros((len(dy), *shape), dy.dtype) if part is None else part for part, shape in parts]
+        return np.concatenate([part.reshape(len(dy), -1) for part in whole], axis=1)
+
+
+class Symbols:
+    """A layer that takes the numbers of symbols and is fed any others, of which it makes such."""
+
+    def __init__(self, layer: Any, count: int) -> None:
+        self._layer, self._count = layer, count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+    def forward(self, p: Any, x: Any, ctx: Any) -> Any:
+        whole = np.floor(np.abs(x.real) * 1e4) % self._count
+        return self._layer.forward(p, whole.astype(x.dtype), ctx)
 
 
 def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
@@ -74,14 +94,21 @@ def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
     found = []
     for name, cls in family(family_name).classes().items():
         for number, example in enumerate(cls.examples):
-            component: Any = cls.model_validate({"type": name, **example.fields})
-            if hasattr(component, "expand"):
-                component = component.expand()
+            described: Any = cls.model_validate({"type": name, **example.fields})
+            component = described.expand() if hasattr(described, "expand") else described
+            if symbols := symbols_of(described):
+                component = Symbols(component, symbols)
             shape = example.shape
             if any(isinstance(part, tuple) for part in shape):
                 component, shape = Cut(component, shape), (sum(map(prod, shape)),)
             found.append((f"{name}{number}", component, shape))
     return found
+
+
+def symbols_of(described: Any) -> int | None:
+    """How many symbols an embedding, or a preset that begins with one, takes the numbers of."""
+    inner = getattr(described, "embedding", None)
+    return getattr(described, "symbols", None) or getattr(inner, "symbols", None)
 
 
 def rig(
@@ -102,6 +129,7 @@ def rig(
     store.w += rng.normal(0.0, 0.3, store.size).astype(dtype)
     store.s += rng.uniform(0.2, 0.9, store.state_size).astype(dtype)  # a running variance stays positive
     ctx = Ctx(Pass(there, seed=7, training=training))
+    ctx.shared.rows = 9  # the batches are parts of a larger window
     return Rig(layer, shape, output, store, store.view(store.w, store.s), store.view(store.g), ctx)
 
 

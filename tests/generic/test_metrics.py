@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[Target, str]] = {
     ),
     "1 value": (Target("values", ("x",), rows=N, mean=(0.4,)), "mse"),
     "3 values": (Target("values", ("x", "y", "z"), rows=N, mean=(0.4, 0.3, 0.2)), "mse"),
+    "a series": (Target("values", ("x+1", "x+2"), rows=N, mean=(0.4, 0.3), scale=(0.7, 0.9)), "mse"),
 }
 
 

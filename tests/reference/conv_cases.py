@@ -11,6 +11,9 @@ import pytest
 from tests.generic.rigs import Rig
 
 torch = pytest.importorskip("torch")
+
+from tests.reference.functions import activated  # noqa: E402
+
 F = torch.nn.functional
 
 Random = np.random.Generator
@@ -146,7 +149,7 @@ def framed(x: Any, sides: list[tuple[int, int]], value: float = 0.0) -> Any:
 
 
 def out(r: Rig, z: Any) -> Any:
-    return torch.tanh(z) if r.layer.activation is not None else z
+    return activated(r.layer.activation, z)
 
 
 def torch_conv2d(r: Rig, x: Any, p: dict[str, Any]) -> Any:

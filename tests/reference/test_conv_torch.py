@@ -9,15 +9,13 @@ import pytest
 
 from bpcli.errors import BuildError
 from bpcli.spec.registry import family
-from tests.generic.rigs import Rig, draw, rig
+from tests.generic.rigs import Rig, rig
+from tests.reference.compare import oracle
 
 torch = pytest.importorskip("torch")
 
 from tests.reference.conv_cases import CASES, torch_max_pool, two  # noqa: E402  (needs torch too)
-
-torch.set_num_threads(1)
-
-TOLERANCE = 1e-10
+from tests.reference.passes import first, last, one_pass  # noqa: E402
 
 
 def built(name: str, number: int) -> tuple[Rig, int]:
@@ -32,31 +30,18 @@ def built(name: str, number: int) -> tuple[Rig, int]:
             continue
 
 
-def compare(name: str, number: int) -> float:
-    """The largest difference of the output and of all gradients, each relative to PyTorch's largest value."""
-    r, n = built(name, number)
-    x, dy = draw(n, r.shape, 1), draw(n, r.output, 2)
-    y, dx, _ = r.gradients(x, dy)
-    t = torch.tensor(x, requires_grad=True)
-    p = {q.name: torch.tensor(r.p[q.name].copy(), requires_grad=True) for q in r.store.params}
-    expected = CASES[name][2](r, t.movedim(-1, 1), p).movedim(1, -1)
-    expected.backward(torch.tensor(dy))
-    pairs = [(y, expected.detach()), (dx, t.grad), *((r.g[key], leaf.grad) for key, leaf in p.items())]
-    worst = 0.0
-    for ours, theirs in pairs:
-        assert ours.shape == tuple(theirs.shape)
-        scale = float(theirs.abs().max())
-        error = float(np.abs(ours - theirs.numpy()).max())
-        assert np.isfinite(error)
-        worst = max(worst, error / scale if scale else error)
-    return worst
-
-
 @pytest.mark.parametrize(
-    ("name", "number"), [(name, i) for name, (count, *_) in CASES.items() for i in range(count)]
+    ("name", "number"),
+    [
+        pytest.param(name, i, marks=oracle("layers", name))
+        for name, (count, *_) in CASES.items()
+        for i in range(count)
+    ],
 )
 def test_as_pytorch(name: str, number: int) -> None:
-    assert compare(name, number) <= TOLERANCE
+    r, n = built(name, number)
+    arrays = [q.name for q in r.store.params]
+    one_pass(r, lambda x, leaf: last(CASES[name][2](r, first(x), {key: leaf(key) for key in arrays})), n=n)
 
 
 def test_the_cases_are_many_and_varied() -> None:
@@ -72,14 +57,13 @@ def test_the_cases_are_many_and_varied() -> None:
     }
 
 
-def test_first_of_equal_values_takes_the_gradient() -> None:
+@oracle("layers", "max_pool2d")
+@pytest.mark.parametrize(
+    "fields", [{"size": 2}, {"size": 3, "stride": 1}, {"size": [2, 3], "stride": 2, "padding": 1}]
+)
+def test_first_of_equal_values_takes_the_gradient(fields: dict[str, Any]) -> None:
     """Ties are common behind relu; overlapping windows, and rows before columns."""
     values = np.random.default_rng(0).integers(0, 3, (4, 7, 6, 3)).astype(float)
-    for fields in ({"size": 2}, {"size": 3, "stride": 1}, {"size": [2, 3], "stride": 2, "padding": 1}):
-        layer: Any = family("layers")["max_pool2d"].model_validate({"type": "max_pool2d", **fields})
-        r = rig(layer, values.shape[1:])
-        dy = draw(4, r.output, 2)
-        _, dx, _ = r.gradients(values, dy)
-        t = torch.tensor(values, requires_grad=True)
-        torch_max_pool(r, t.movedim(-1, 1), {}).movedim(1, -1).backward(torch.tensor(dy))
-        assert np.abs(dx - t.grad.numpy()).max() <= 1e-12
+    layer: Any = family("layers")["max_pool2d"].model_validate({"type": "max_pool2d", **fields})
+    r = rig(layer, values.shape[1:])
+    one_pass(r, lambda x, leaf: last(torch_max_pool(r, first(x), {})), n=4, x=values, limit=1e-12)

@@ -8,86 +8,72 @@ import numpy as np
 import pytest
 
 from bpcli.spec.registry import family
-from tests.generic.rigs import Rig, draw, rig
+from tests.generic.rigs import draw, rig
+from tests.reference.compare import agree, oracle
 
 torch = pytest.importorskip("torch")
+
+from tests.reference.functions import FUNCTIONS, activated  # noqa: E402
+from tests.reference.passes import first, last, layer, leaves_of, one_pass, tensor  # noqa: E402
+
 F = torch.nn.functional
-torch.set_num_threads(1)
+EXACT = 1e-12
 
 
-def tensor(a: Any) -> Any:
-    return torch.tensor(np.asarray(a), dtype=torch.float64, requires_grad=True)
-
-
-def agree(ours: Any, theirs: Any) -> None:
-    theirs = theirs.detach().numpy()
-    assert ours.shape == theirs.shape
-    assert np.abs(ours - theirs).max() <= 1e-12 * np.abs(theirs).max()
-
-
-def layer(name: str, **fields: Any) -> Any:
-    found: Any = family("layers")[name].model_validate(fields)
-    return found.expand()
-
-
-def run(r: Rig, n: int = 6) -> tuple[Any, Any, Any, Any]:
-    """x, dy, y and dx of one forward and backward pass; the parameters' gradients are in r.g."""
-    x, dy = draw(n, r.shape, 1), draw(n, r.output, 2)
-    y, dx, _ = r.gradients(x, dy)
-    return x, dy, y, dx
-
-
-ACTIVATIONS: dict[str, tuple[dict[str, Any], Any]] = {
-    "relu": ({}, torch.relu),
-    "leaky_relu": ({"slope": 0.2}, lambda x: F.leaky_relu(x, 0.2)),
-    "sigmoid": ({}, torch.sigmoid),
-    "tanh": ({}, torch.tanh),
-    "softmax": ({}, lambda x: torch.softmax(x, -1)),
-    "linear": ({}, lambda x: x * 1.0),
-    "elu": ({"alpha": 0.7}, lambda x: F.elu(x, 0.7)),
-    "selu": ({}, F.selu),
-    "gelu": ({}, F.gelu),
-    "gelu, approximate": ({"approximate": True}, lambda x: F.gelu(x, approximate="tanh")),
-    "silu": ({}, F.silu),
-    "softplus": ({}, lambda x: F.softplus(x, threshold=700.0)),  # PyTorch's shortcut is off by 2e-9 at 20
-    "mish": ({}, F.mish),
-    "hard_sigmoid": ({}, lambda x: F.relu6(x + 3) / 6),  # hardsigmoid's own slope is a float32's 1/6
-    "hard_tanh": ({}, F.hardtanh),
-    "hard_tanh, range": ({"low": -3.0, "high": 0.5}, lambda x: F.hardtanh(x, -3.0, 0.5)),
-    "relu6": ({}, F.relu6),
-    "softsign": ({}, F.softsign),
-    "celu": ({}, F.celu),
-    "celu, alpha": ({"alpha": 0.25}, lambda x: F.celu(x, 0.25)),  # exact in PyTorch's float32 scalars
-    "exponential": ({}, torch.exp),
-    "log_softmax": ({}, lambda x: F.log_softmax(x, -1)),
+#: Fields beside the defaults; α of celu such that PyTorch's float32 scalars hold it exactly.
+FIELDS: dict[str, tuple[dict[str, Any], ...]] = {
+    "leaky_relu": ({}, {"slope": 0.2}),
+    "elu": ({}, {"alpha": 0.7}),
+    "gelu": ({}, {"approximate": True}),
+    "hard_tanh": ({}, {"low": -3.0, "high": 0.5}),
+    "celu": ({}, {"alpha": 0.25}),
 }
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-@pytest.mark.parametrize("size", [1.0, 30.0])
-def test_activation(name: str, size: float) -> None:
-    fields, function = ACTIVATIONS[name]
-    r = rig(layer("activation", function={"type": name.split(",")[0], **fields}), (4, 5))
-    x, dy = size * draw(6, r.shape, 1), draw(6, r.output, 2)
-    y, dx, _ = r.gradients(x, dy)
-    t = tensor(x)
-    out = function(t)
-    out.backward(torch.tensor(dy))
-    agree(y, out)
-    agree(dx, t.grad)
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        pytest.param(name, fields, marks=oracle("activations", name), id=f"{name}{number or ''}")
+        for name in sorted(FUNCTIONS)
+        for number, fields in enumerate(FIELDS.get(name, ({},)))
+    ],
+)
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_activation(name: str, fields: dict[str, Any], size: float) -> None:
+    r = rig(layer("activation", function={"type": name, **fields}), (4, 5))
+    one_pass(r, lambda x, leaf: activated(r.layer.function, x), n=6, size=size, limit=EXACT)
 
 
+@oracle("layers", "activation")
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 3, 2)])
+@pytest.mark.parametrize("n", [1, 4])
+def test_the_layer_activation(shape: tuple[int, ...], n: int) -> None:
+    r = rig(layer("activation", function="tanh"), shape)
+    one_pass(r, lambda x, leaf: torch.tanh(x), n=n, limit=EXACT)
+
+
+@oracle("layers", "dense")
 @pytest.mark.parametrize("shape", [(5,), (3, 5)])
 def test_dense(shape: tuple[int, ...]) -> None:
     r = rig(layer("dense", units=4, activation="tanh"), shape)
-    x, dy, y, dx = run(r)
-    t, w, b = tensor(x), tensor(r.p.W), tensor(r.p.b)
-    out = torch.tanh(t @ w + b)
-    out.backward(torch.tensor(dy))
-    for ours, theirs in ((y, out), (dx, t.grad), (r.g.W, w.grad), (r.g.b, b.grad)):
-        agree(ours, theirs)
+    one_pass(r, lambda x, leaf: torch.tanh(x @ leaf("W") + leaf("b")), n=6, limit=EXACT)
 
 
+@oracle("layers", "dense")
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn_dense(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(k) for k in rng.integers(1, 7, rng.integers(1, 4)))
+    bias = bool(rng.random() < 0.7)
+    r = rig(layer("dense", units=int(rng.integers(1, 9)), bias=bias), shape)
+
+    def theirs(x: Any, leaf: Any) -> Any:
+        return F.linear(x, leaf("W").T, leaf("b"))
+
+    one_pass(r, theirs, n=int(rng.choice([1, 2, 7])), size=float(rng.choice([1e-3, 1.0, 30.0])), limit=EXACT)
+
+
+@oracle("layers", "batch_norm")
 @pytest.mark.parametrize("shape", [(5,), (4, 4, 5)])
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm(shape: tuple[int, ...], training: bool) -> None:
@@ -100,31 +86,25 @@ def test_batch_norm(shape: tuple[int, ...], training: bool) -> None:
             (r.p.running_mean, theirs.running_mean), (r.p.running_var, theirs.running_var),
         ):  # fmt: skip
             its.copy_(torch.tensor(mine))
-    first, last = (lambda a: a, lambda a: a) if len(shape) == 1 else (channels_first, channels_last)
+    images = len(shape) > 1
     for seed in range(3):  # three steps, so that the running statistics have a history
         x, dy = 2.0 + 3.0 * draw(6, r.shape, seed), draw(6, r.output, 10 + seed)
         y, dx, _ = r.gradients(x, dy)
         r.ctx.commit(r.p)
-        t = tensor(first(x))
+        t = tensor(x)
         theirs.zero_grad()
-        out = theirs(t)
-        out.backward(torch.tensor(first(dy)))
-        agree(y, last(out))
-        agree(dx, last(t.grad))
-        agree(r.g.gamma, theirs.weight.grad)
-        agree(r.g.beta, theirs.bias.grad)
-        agree(r.p.running_mean, theirs.running_mean)
-        agree(r.p.running_var, theirs.running_var)
+        out = last(theirs(first(t))) if images else theirs(t)
+        out.backward(torch.tensor(dy))
+        for what, ours, its in (
+            ("y", y, out), ("dx", dx, t.grad),
+            ("dgamma", r.g.gamma, theirs.weight.grad), ("dbeta", r.g.beta, theirs.bias.grad),
+            ("running_mean", r.p.running_mean, theirs.running_mean),
+            ("running_var", r.p.running_var, theirs.running_var),
+        ):  # fmt: skip
+            agree(ours, its, what, limit=EXACT)
 
 
-def channels_first(a: Any) -> Any:
-    return np.ascontiguousarray(np.moveaxis(a, -1, 1))
-
-
-def channels_last(a: Any) -> Any:
-    return a.movedim(1, -1)
-
-
+@oracle("layers", "residual")
 def test_residual_mlp() -> None:
     """dense, a residual block with batch_norm, a residual block that changes the width, dense."""
     net = layer(
@@ -144,29 +124,78 @@ def test_residual_mlp() -> None:
         ],
     )
     r = rig(net, (5,), training=True)
-    x, dy, y, dx = run(r, n=9)
-    leaves = {(*q.path, q.name): tensor(r.p.node(q.path)[q.name]) for q in r.store.params}
 
-    def dense(t: Any, *path: str) -> Any:
-        return t @ leaves[(*path, "W")] + leaves[(*path, "b")]
+    def theirs(x: Any, leaf: Any) -> Any:
+        def dense(t: Any, *path: str) -> Any:
+            return t @ leaf(*path, "W") + leaf(*path, "b")
 
-    t = tensor(x)
-    h = F.gelu(dense(t, "dense1"))
-    gamma, beta = (leaves["residual1", "batch_norm1", name] for name in ("gamma", "beta"))
-    normed = F.batch_norm(h, None, None, gamma, beta, training=True, eps=1e-5)
-    h = h + F.silu(dense(normed, "residual1", "dense1"))
-    h = h @ leaves["residual2", "P"] + F.elu(dense(h, "residual2", "dense1"))
-    out = dense(h, "dense2")
-    out.backward(torch.tensor(dy))
-    agree(y, out)
-    agree(dx, t.grad)
-    assert len(leaves) == 11
-    for (*path, name), leaf in leaves.items():
-        agree(r.g.node(tuple(path))[name], leaf.grad)
+        h = F.gelu(dense(x, "dense1"))
+        gamma, beta = (leaf("residual1", "batch_norm1", name) for name in ("gamma", "beta"))
+        normed = F.batch_norm(h, None, None, gamma, beta, training=True, eps=1e-5)
+        h = h + F.silu(dense(normed, "residual1", "dense1"))
+        h = h @ leaf("residual2", "P") + F.elu(dense(h, "residual2", "dense1"))
+        return dense(h, "dense2")
+
+    assert len(leaves_of(r)) == 11
+    one_pass(r, theirs, n=9, limit=EXACT)
 
 
+@oracle("initializers", "orthogonal")
 @pytest.mark.parametrize("shape", [(40, 60), (60, 40)])
 def test_orthogonal_has_equal_singular_values(shape: tuple[int, int]) -> None:
     init: Any = family("initializers")["orthogonal"].model_validate({"gain": 1.5})
     values = torch.linalg.svdvals(torch.tensor(init.draw(np.random.default_rng(0), shape, 1, 1)))
-    agree(np.full(40, 1.5), values)
+    agree(np.full(40, 1.5), values, "singular values", limit=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "noise"),
+    [
+        pytest.param(name, shape, noise, marks=oracle("layers", name))
+        for name, shape, noise in (
+            ("dropout", (6,), (6,)), ("dropout", (3, 4, 2), (3, 4, 2)),
+            ("spatial_dropout", (4, 5), (1, 5)), ("spatial_dropout", (3, 4, 6), (1, 1, 6)),
+        )
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rate", [0.25, 0.5, 0.8125])
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_with_the_same_mask(
+    name: str, shape: tuple[int, ...], noise: tuple[int, ...], rate: float, training: bool
+) -> None:
+    """What is left out is read off from ones; the rest must be PyTorch's, in training and in evaluation."""
+    r = rig(layer(name, rate=rate), shape, training=training)
+    kept = torch.tensor(r.forward(np.ones((9, *shape))) != 0)
+    if training:
+        assert 0 < kept.double().mean() < 1
+        kept = kept[(slice(None), *(slice(0, size) for size in noise))]
+    one_pass(r, lambda x, leaf: x * kept / (1 - rate) if training else F.dropout(x, rate, False), n=9)
+
+
+@oracle("layers", "sequential")
+@pytest.mark.parametrize("n", [1, 5])
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+def test_a_list_with_skips_and_several_inputs(shape: tuple[int, ...], n: int) -> None:
+    """Outputs that are taken more than once, by name, and a branch from the input itself."""
+    net = layer(
+        "sequential",
+        layers=[
+            {"type": "dense", "units": 5, "activation": "tanh", "name": "a"},
+            {"type": "dense", "units": 5, "activation": "silu", "name": "b"},
+            {"type": "dense", "units": 5, "activation": "softplus", "name": "c", "from": "input"},
+            {"type": "multiply", "from": ["a", "c"], "name": "gated"},
+            {"type": "add", "from": ["gated", "b", "a"], "name": "sum"},
+            {"type": "concatenate", "from": ["sum", "input", "a"]},
+            {"type": "dense", "units": 2},
+        ],
+    )
+
+    def theirs(x: Any, leaf: Any) -> Any:
+        def dense(t: Any, key: str) -> Any:
+            return F.linear(t, leaf(key, "W").T, leaf(key, "b"))
+
+        a = torch.tanh(dense(x, "a"))
+        b, c = F.silu(dense(a, "b")), F.softplus(dense(x, "c"), threshold=700.0)
+        return dense(torch.cat([a * c + b + a, x, a], -1), "dense4")
+
+    one_pass(rig(net, shape), theirs, n=n, limit=EXACT)

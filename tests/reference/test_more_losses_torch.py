@@ -22,10 +22,9 @@ from bpcli.losses.msle import Msle
 from bpcli.losses.poisson import Poisson
 from bpcli.losses.quantile import Quantile
 from bpcli.losses.squared_hinge import SquaredHinge
-
-torch = pytest.importorskip("torch")
-
-from tests.reference.test_losses_torch import N, compare, normal  # noqa: E402
+from bpcli.losses.weighted_sum import WeightedSum
+from tests.reference.compare import oracle
+from tests.reference.values import N, compare, normal, torch
 
 F = torch.nn.functional
 LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1])
@@ -33,10 +32,14 @@ CLASSES = np.array([0, 1, 2, 3, 0, 1, 2, 3, 3])
 BIG = np.array([1.0, 10.0, 40.0])
 
 
-def positive(*shape: int) -> Any:
-    return np.random.default_rng(3).gamma(2.0, 2.0, shape)
+SEEDS = (0, 11, 12, 13)
 
 
+def positive(*shape: int, seed: int = 3) -> Any:
+    return np.random.default_rng(seed).gamma(2.0, 2.0, shape)
+
+
+@oracle("losses", "log_cosh", by="autograd")
 @pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("size", [1e-3, 1.0, 100.0])
 def test_log_cosh(d: int, size: float) -> None:
@@ -48,14 +51,25 @@ def test_log_cosh(d: int, size: float) -> None:
     compare(LogCosh(), size * normal(N, d), size * normal(N, d, seed=1), reference)
 
 
+@oracle("losses", "poisson")
 @pytest.mark.parametrize("d", [1, 3])
-def test_losses_of_positive_values(d: int) -> None:
-    t = positive(N, d)
-    compare(Poisson(), normal(N, d), np.round(t), lambda y, t: F.poisson_nll_loss(y, t, log_input=True))
-    compare(Msle(), positive(N, d) + 0.3, t, lambda y, t: F.mse_loss(torch.log1p(y), torch.log1p(t)))
-    compare(Mape(), normal(N, d), normal(N, d, seed=1), lambda y, t: ((y - t).abs() / t.abs()).mean())
+@pytest.mark.parametrize("seed", SEEDS)
+def test_poisson(d: int, seed: int) -> None:
+    t = np.round(positive(N, d))
+    compare(Poisson(), normal(N, d, seed=seed), t, lambda y, t: F.poisson_nll_loss(y, t, log_input=True))
 
 
+@oracle("losses", "msle", "mape", by="autograd")
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_losses_of_positive_values(d: int, seed: int) -> None:
+    y, t = positive(N, d, seed=seed) + 0.3, positive(N, d)
+    compare(Msle(), y, t, lambda y, t: F.mse_loss(torch.log1p(y), torch.log1p(t)))
+    y, t = normal(N, d, seed=seed), normal(N, d, seed=1)
+    compare(Mape(), y, t, lambda y, t: ((y - t).abs() / t.abs()).mean())
+
+
+@oracle("losses", "msle", by="autograd")
 def test_msle_goes_on_along_its_tangent_below_zero() -> None:
     compare(
         Msle(),
@@ -65,6 +79,7 @@ def test_msle_goes_on_along_its_tangent_below_zero() -> None:
     )
 
 
+@oracle("losses", "cosine", "kl_divergence")
 @pytest.mark.parametrize("d", [2, 5])
 @pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
 def test_cosine_and_kl_divergence(d: int, size: float) -> None:
@@ -77,11 +92,13 @@ def test_cosine_and_kl_divergence(d: int, size: float) -> None:
     compare(KlDivergence(), y, q, reference)
 
 
+@oracle("losses", "cosine")
 def test_an_output_without_a_length_has_a_finite_gradient() -> None:
     y, t = np.zeros((2, 3)), np.ones((2, 3))
     compare(Cosine(), y, t, lambda y, t: (1 - F.cosine_similarity(y, t, dim=1)).mean())
 
 
+@oracle("losses", "quantile", by="autograd")
 @pytest.mark.parametrize("d", [1, 2])
 @pytest.mark.parametrize("q", [0.5, 0.9, (0.1, 0.5, 0.8)])
 def test_quantile(d: int, q: Any) -> None:
@@ -94,33 +111,40 @@ def test_quantile(d: int, q: Any) -> None:
     compare(Quantile(q=q), normal(N, d * len(levels)), normal(N, d, seed=1), pinball)
 
 
+@oracle("losses", "gaussian_nll")
 @pytest.mark.parametrize("d", [1, 3])
-def test_gaussian_nll(d: int) -> None:
-    y, t = normal(N, 2 * d), normal(N, d, seed=1)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gaussian_nll(d: int, seed: int) -> None:
+    y, t = normal(N, 2 * d, seed=seed), normal(N, d, seed=1)
     compare(
         GaussianNll(), y, t, lambda y, t: F.gaussian_nll_loss(y[:, :d], t, torch.exp(y[:, d:]), eps=1e-300)
     )
 
 
+@oracle("losses", "squared_hinge", by="autograd")
 @pytest.mark.parametrize("size", [1.0, 30.0])
-def test_squared_hinge(size: float) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_squared_hinge(size: float, seed: int) -> None:
     def one(y: Any, t: Any) -> Any:
         return ((1 - (2 * t - 1) * y[:, 0]).clamp(min=0) ** 2).mean()
 
-    compare(SquaredHinge(), size * normal(N, 1), LABELS, one)
+    compare(SquaredHinge(), size * normal(N, 1, seed=seed), LABELS, one)
     several = lambda y, t: ((1 - (2 * F.one_hot(t, 4) - 1) * y).clamp(min=0) ** 2).mean()  # noqa: E731
-    compare(SquaredHinge(), size * normal(N, 4), CLASSES, several)
+    compare(SquaredHinge(), size * normal(N, 4, seed=seed), CLASSES, several)
 
 
+@oracle("losses", "focal", by="autograd")
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
-def test_focal_of_classes(gamma: float) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_focal_of_classes(gamma: float, seed: int) -> None:
     def reference(y: Any, t: Any) -> Any:
         logp = F.log_softmax(y, 1)[torch.arange(N), t]
         return -((1 - logp.exp()) ** gamma * logp).mean()
 
-    compare(Focal(gamma=gamma), normal(N, 4), CLASSES, reference)
+    compare(Focal(gamma=gamma), normal(N, 4, seed=seed), CLASSES, reference)
 
 
+@oracle("losses", "binary_focal", by="autograd")
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
 @pytest.mark.parametrize("alpha", [None, 0.25])
 def test_focal_of_columns(gamma: float, alpha: float | None) -> None:
@@ -134,6 +158,34 @@ def test_focal_of_columns(gamma: float, alpha: float | None) -> None:
     loss = BinaryFocal(gamma=gamma, alpha=alpha)
     compare(loss, normal(N, 3) * BIG, (normal(N, 3, seed=1) > 0).astype(float), reference)
     compare(loss, normal(N, 1), LABELS, reference)
+
+
+@oracle("losses", "weighted_sum")
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (0.25, 3.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sum_over_several_targets(weights: tuple[float, float], weighted: bool) -> None:
+    """Two values beside four classes, each with its share; sample weights hold for both."""
+    values = Target("values", ("a", "b"), rows=N, mean=(0.0, 0.0))
+    classes = Target("classes", ("c",), tuple("wxyz"), (2, 2, 2, 3), N)
+    target = Target("several", ("a", "b", "c"), rows=N, parts=(values, classes), names=("a_b", "c"))
+    loss = WeightedSum.model_validate(
+        {
+            "parts": [
+                {"target": ["a", "b"], "loss": "huber", "weight": weights[0]},
+                {"target": "c", "loss": "cross_entropy", "weight": weights[1]},
+            ]
+        }
+    ).bound(target)
+    t = np.column_stack([normal(N, 2, seed=1), CLASSES])
+    weight = np.random.default_rng(4).gamma(1.0, size=N) if weighted else None
+    w = torch.ones(N, dtype=torch.float64) if weight is None else torch.tensor(weight)
+
+    def reference(y: Any, t: Any) -> Any:
+        place = F.huber_loss(y[:, :2], t[:, :2], reduction="none").mean(1)
+        kind = F.cross_entropy(y[:, 2:], t[:, 2].long(), reduction="none")
+        return (w * (weights[0] * place + weights[1] * kind)).sum() / w.sum()
+
+    compare(loss, normal(N, 6), t, reference, weight)
 
 
 def test_a_sure_focal_loss_keeps_its_digits() -> None:

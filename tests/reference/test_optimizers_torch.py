@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,11 @@ from bpcli.optimizers.radam import Radam
 from bpcli.optimizers.rmsprop import Rmsprop
 from bpcli.optimizers.rprop import Rprop
 from bpcli.optimizers.sgd import Sgd
+from tests.reference.compare import agree, covers, oracle
 
 torch = pytest.importorskip("torch")
 optim = torch.optim
-SIZE, STEPS = 20, 100
+SIZE, STEPS, LIMIT = 20, 100, 1e-9
 
 
 def rate_at(t: int) -> float:
@@ -41,16 +42,30 @@ def gradient_at(w: Any, t: int) -> Any:
     return scale * noise + 0.3 * np.sin(w)
 
 
-def ours(optimizer: Optimizer, start: Any) -> Any:
-    w = start.copy()
+#: The rate and the gradient at weights w and step t.
+Rate = Callable[[int], float]
+Gradient = Callable[[Any, int], Any]
+
+
+def ours(optimizer: Optimizer, start: Any, rate: Rate = rate_at, gradient: Gradient = gradient_at) -> Any:
+    """The weights after each step (STEPS, SIZE)."""
+    w, path = start.copy(), []
     s = {name: np.zeros_like(w) for name in optimizer.slot_names()}
     optimizer.prepare(s)
     ctx = Ctx(Pass(backend()))
     for t in range(1, STEPS + 1):
-        g = gradient_at(w, t)
-        w *= 1 - rate_at(t) * optimizer.weight_decay  # what the trainer does for every optimizer
-        optimizer.step(w, g, s, rate_at(t), t, ctx)
-    return w
+        g = gradient(w, t)
+        w *= 1 - rate(t) * optimizer.weight_decay  # what the trainer does for every optimizer
+        optimizer.step(w, g, s, rate(t), t, ctx)
+        path.append(w.copy())
+    return np.array(path)
+
+
+def compare(mine: Any, expected: Any, start: Any, *, moved: float = 0.02) -> None:
+    """The way from the start, all hundred steps of it, and each weight after each step."""
+    assert np.abs(mine[-1] - start).max() > moved
+    agree(mine - start, expected - start, "100 steps", limit=LIMIT)
+    np.testing.assert_allclose(mine, expected, rtol=LIMIT, atol=LIMIT)
 
 
 @pytest.fixture(autouse=True)
@@ -61,14 +76,22 @@ def scalars_in_float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def theirs(make: Any, start: Any, **options: Any) -> Any:
-    w = torch.tensor(start.copy(), requires_grad=True)
-    optimizer = make([w], lr=1.0, **options)
+def theirs(
+    make: Any, start: Any, rate: Rate = rate_at, gradient: Gradient = gradient_at, **options: Any
+) -> Any:
+    w, path = torch.tensor(start.copy(), requires_grad=True), []
+    optimizer = make([w], lr=rate(1), **options)
+
+    def closure() -> Any:  # what LBFGS asks for; the others find the gradient where they look for it
+        w.grad = torch.tensor(gradient(w.detach().numpy(), t))
+        return torch.tensor(0.0)
+
     for t in range(1, STEPS + 1):
-        optimizer.param_groups[0]["lr"] = rate_at(t)
-        w.grad = torch.tensor(gradient_at(w.detach().numpy(), t))
-        optimizer.step()
-    return w.detach().numpy()
+        optimizer.param_groups[0]["lr"] = rate(t)
+        closure()
+        optimizer.step(closure) if make is optim.LBFGS else optimizer.step()
+        path.append(w.detach().numpy().copy())
+    return np.array(path)
 
 
 PAIRS: list[tuple[Optimizer, Any, dict[str, Any]]] = [
@@ -110,57 +133,48 @@ PAIRS: list[tuple[Optimizer, Any, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("grow", "shrink"), [(1.2, 0.5), (1.5, 0.8)])
+@oracle("optimizers", "rprop")
+@pytest.mark.parametrize(
+    ("grow", "shrink"), [(1.2, 0.5), (1.5, 0.8)], ids=["rprop", "rprop(grow=1.5, shrink=0.8)"]
+)
 def test_a_hundred_steps_of_rprop_agree_while_the_rate_stands(grow: float, shrink: float) -> None:
     """PyTorch takes the rate for the first step only, and absolute bounds."""
     rate, start = 0.05, np.random.default_rng(0).normal(size=SIZE)
     optimizer = Rprop(grow=grow, shrink=shrink, smallest=1e-3 / rate, largest=0.2 / rate)
-    mine, s = start.copy(), {name: np.zeros(SIZE) for name in optimizer.slot_names()}
-    optimizer.prepare(s)
-    w = torch.tensor(start.copy(), requires_grad=True)
-    expected = optim.Rprop([w], lr=rate, etas=(shrink, grow), step_sizes=(1e-3, 0.2))
-    for t in range(1, STEPS + 1):
-        optimizer.step(mine, gradient_at(mine, t), s, rate, t, Ctx(Pass(backend())))
-        w.grad = torch.tensor(gradient_at(w.detach().numpy(), t))
-        expected.step()
-    assert np.abs(mine - start).max() > 0.1
-    np.testing.assert_allclose(mine, w.detach().numpy(), rtol=1e-9, atol=1e-9)
+    mine = ours(optimizer, start, lambda t: rate)
+    expected = theirs(optim.Rprop, start, lambda t: rate, etas=(shrink, grow), step_sizes=(1e-3, 0.2))
+    compare(mine, expected, start, moved=0.1)
 
 
-@pytest.mark.parametrize(("optimizer", "make", "options"), PAIRS, ids=[pair[0].short() for pair in PAIRS])
+@pytest.mark.parametrize(
+    ("optimizer", "make", "options"),
+    [pytest.param(*pair, marks=covers(pair[0])) for pair in PAIRS],
+    ids=[pair[0].short() for pair in PAIRS],
+)
 def test_a_hundred_steps_agree(optimizer: Optimizer, make: Any, options: dict[str, Any]):
     start = np.random.default_rng(0).normal(size=SIZE)
-    mine, expected = ours(optimizer, start), theirs(make, start, **options)
-    assert np.abs(mine - start).max() > 0.02
-    np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-9)
+    compare(ours(optimizer, start), theirs(make, start, **options), start)
 
 
-def bowl(w: Any) -> Any:
+def bowl(w: Any, t: int) -> Any:
     """The gradient of a smooth, convex function; where curvature is rougher, rounding itself grows a lot."""
     return np.logspace(-1, 0.5, SIZE) * (w - 1) + 0.3 * np.tanh(w)
 
 
-@pytest.mark.parametrize("history", [1, 3, 10])
-@pytest.mark.parametrize("rate", [0.02, 0.1])
+@oracle("optimizers", "lbfgs")
+@pytest.mark.parametrize(
+    ("history", "rate"),
+    [
+        pytest.param(history, rate, id=f"lbfgs(history={history}, lr={rate}, line_search=false)")
+        for history in (1, 3, 10)
+        for rate in (0.02, 0.1)
+    ],
+)
 def test_a_hundred_steps_of_lbfgs_agree_without_line_search(history: int, rate: float) -> None:
     start = 3 * np.random.default_rng(0).normal(size=SIZE)
-    optimizer = Lbfgs(history=history, line_search=False)
-    mine, s = start.copy(), {name: np.zeros(SIZE) for name in optimizer.slot_names()}
-    w = torch.tensor(start.copy(), requires_grad=True)
-    expected = optim.LBFGS(
-        [w], lr=rate, max_iter=1, history_size=history, tolerance_grad=0.0, tolerance_change=0.0
-    )
-
-    def closure() -> Any:
-        w.grad = torch.tensor(bowl(w.detach().numpy()))
-        return torch.tensor(0.0)
-
-    ctx = Ctx(Pass(backend()))
-    for t in range(1, STEPS + 1):
-        optimizer.step(mine, bowl(mine), s, rate, t, ctx)
-        expected.step(closure)
-    assert np.abs(mine - start).max() > 1
-    np.testing.assert_allclose(mine, w.detach().numpy(), rtol=1e-9, atol=1e-9)
+    mine = ours(Lbfgs(history=history, line_search=False), start, lambda t: rate, bowl)
+    options = {"max_iter": 1, "history_size": history, "tolerance_grad": 0.0, "tolerance_change": 0.0}
+    compare(mine, theirs(optim.LBFGS, start, lambda t: rate, bowl, **options), start, moved=1)
 
 
 def plain_lamb(w: Any, g: Any, state: dict[str, Any], rate: float, t: int, o: Lamb) -> Any:
@@ -180,16 +194,22 @@ def plain_lion(w: Any, g: Any, state: dict[str, Any], rate: float, t: int, o: Li
 
 @pytest.mark.parametrize(
     ("optimizer", "plain"),
-    [(Lamb(), plain_lamb), (Lamb(beta1=0.5, beta2=0.9, eps=1e-2), plain_lamb), (Lion(), plain_lion)],
-    ids=["lamb", "lamb, other options", "lion"],
+    [
+        pytest.param(optimizer, plain, marks=covers(optimizer, by="formula"))
+        for optimizer, plain in (
+            (Lamb(), plain_lamb),
+            (Lamb(beta1=0.5, beta2=0.9, eps=1e-2), plain_lamb),
+            (Lion(), plain_lion),
+            (Lion(beta1=0.5, beta2=0.8), plain_lion),
+        )
+    ],
+    ids=["lamb", "lamb(beta1=0.5, beta2=0.9, eps=0.01)", "lion", "lion(beta1=0.5, beta2=0.8)"],
 )
 def test_a_hundred_steps_agree_with_the_paper_as_it_is_written(optimizer: Optimizer, plain: Any) -> None:
     start = np.random.default_rng(0).normal(size=SIZE)
-    w, state = torch.tensor(start), {"m": torch.zeros(SIZE), "v": torch.zeros(SIZE)}
+    w, path = torch.tensor(start), []
+    state = {"m": torch.zeros(SIZE), "v": torch.zeros(SIZE)}
     for t in range(1, STEPS + 1):
         w = plain(w, torch.tensor(gradient_at(w.numpy(), t)), state, rate_at(t) / 10, t, optimizer)
-    mine, s, ctx = start.copy(), {n: np.zeros(SIZE) for n in optimizer.slot_names()}, Ctx(Pass(backend()))
-    for t in range(1, STEPS + 1):
-        optimizer.step(mine, gradient_at(mine, t), s, rate_at(t) / 10, t, ctx)
-    assert np.abs(mine - start).max() > 0.02
-    np.testing.assert_allclose(mine, w.numpy(), rtol=1e-9, atol=1e-9)
+        path.append(w.numpy().copy())
+    compare(ours(optimizer, start, lambda t: rate_at(t) / 10), np.array(path), start)

@@ -64,7 +64,7 @@ MISTAKES = [
     ("version: 1", "name: a b", "x.yaml:1:7: name: expected text of the form ^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$, got 'a b'"),
     ("version: 1", "data: 3", "x.yaml:3:1: the key 'data' is given twice, first in line 1; remove one"),
     ("seed: 42", "seed: 1:30", "x.yaml:2:7: seed: expected a whole number from 0 to 9223372036854775807, got '1:30'"),
-    ("batch_size: 64", "shuffle: no", "x.yaml:5:12: data.shuffle: expected true or false, got 'no'; write false"),
+    ("batch_size: 64", "shuffle: no", "x.yaml:5:12: data.shuffle: expected true or false or 'streams', got 'no'; write false"),
     ("path: train.csv", "path: 12", "x.yaml:4:29: data.source.path: expected text, got 12; put it in quotes to make it text"),
     ("batch_size: 64", "preprocess: standardize", "x.yaml:5:15: data.preprocess: expected a list, each entry a transform (a name, or a mapping with 'type'), got 'standardize'"),
     ("loss: cross_entropy", "loss: glorot_uniform", "x.yaml:12:7: loss: unknown loss 'glorot_uniform'; 'glorot_uniform' is an initializer"),

@@ -33,6 +33,36 @@ loss: cross_entropy
         "the net ends in softmax, but cross_entropy takes logits",
         "remove the softmax",
     ),
+    "softmax behind dropout": (
+        """\
+model:
+  type: sequential
+  layers:
+    - «{type: dense, units: 3, activation: softmax}
+    - {type: dropout, rate: 0.1}
+    - {type: activity_penalty, l1: 0.1}
+loss: cross_entropy
+""",
+        "model.layers[0]",
+        "the net ends in softmax, but cross_entropy takes logits",
+        "remove the softmax",
+    ),
+    "softmax in a list within the list": (
+        """\
+model:
+  type: sequential
+  layers:
+    - {type: dense, units: 4}
+    - type: sequential
+      layers:
+        - {type: dense, units: 3}
+        - «{type: activation, function: softmax}
+        - {type: gaussian_noise, std: 0.1}
+""",
+        "model.layers[1].layers[1]",
+        "the net ends in softmax, but cross_entropy takes logits",
+        "remove the softmax",
+    ),
     "a width that is not the number of classes": (
         """\
 model:

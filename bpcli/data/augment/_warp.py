@@ -14,13 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from bpcli.data.augment._fields import Fill, padded
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Warp(Augment):
+class Warp(ImageAugment):
     """Moves points; `fill` says what is seen where nothing is."""
 
     fill: Fill = Field(

@@ -37,7 +37,7 @@ class Around:
 
 
 class Augment(Component):
-    """x (n, h, w, c) as preprocessing left it -> the same shape and dtype, changed at random.
+    """x (n, ...) as preprocessing left it, with y and weight -> the same shape and dtype, changed at random.
 
     What happens to a sample is a function of seed, epoch and its row in the training part: the same in any
     batch, in any order, and after a resume. Nothing is written into the batch that is given.
@@ -45,8 +45,19 @@ class Augment(Component):
 
     p: Share = Field(default=1.0, description="the share of the samples that are changed")
 
+    @abstractmethod
     def check(self, shape: tuple[int, ...], target: Target, loss: Loss) -> None:
         """ConfigError where inputs of this shape, or this target or loss, cannot be augmented so."""
+
+    @abstractmethod
+    def batch(self, batch: Batch, draws: Draws, around: Around) -> Batch:
+        """The batch with its share p of samples changed."""
+
+
+class ImageAugment(Augment):
+    """x (n, h, w, c) -> the same shape and dtype: each image by itself, targets and weights as they were."""
+
+    def check(self, shape: tuple[int, ...], target: Target, loss: Loss) -> None:
         if len(shape) != 3:
             raise ConfigError(
                 f"{self.type} changes images, and the input is {' × '.join(map(str, shape))} numbers",
@@ -54,7 +65,6 @@ class Augment(Component):
             )
 
     def batch(self, batch: Batch, draws: Draws, around: Around) -> Batch:
-        """The batch with its share p of samples changed."""
         if self.p == 1:
             return replace(batch, x=self.images(batch.x, draws))
         chosen = np.flatnonzero(draws.uniform() < self.p)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from bpcli.data.augment._fields import Range, drawn
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Brightness(Augment):
+class Brightness(ImageAugment):
     """y = x + b, with one b for each image, drawn evenly from the range; a number m stands for [-m, m].
 
     b is in the units of the prepared input, and nothing is cut off: after min_max 0.2 is a fifth of black

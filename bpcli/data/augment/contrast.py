@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from bpcli.data.augment._fields import Factor, drawn
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Contrast(Augment):
+class Contrast(ImageAugment):
     """y = f x + (1 - f) m, with m the image's mean over pixels and channels, f drawn evenly from the range.
 
     Nothing is cut off. Keras takes a mean of each channel, torchvision that of the grey image.

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from bpcli.data.augment._fields import Fill, padded, windows
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Crop(Augment):
+class Crop(ImageAugment):
     """y = a part of the padded x, as large as x was, from a place drawn evenly.
 
     The usual augmentation of small photographs (He et al., 2016: padding 4 with black, then flip).

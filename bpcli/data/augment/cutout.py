@@ -6,14 +6,14 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from bpcli.data.augment._fields import Amount, pixels
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Cutout(Augment):
+class Cutout(ImageAugment):
     """y = `fill` within squares of `size` whose centres are drawn evenly over the pixels, x elsewhere.
 
     A square near the border is cut off by it, as in the source, so that all pixels are hidden about equally

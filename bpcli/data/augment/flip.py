@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from bpcli.data.augment.base import Array, Augment, Share
+from bpcli.data.augment.base import Array, ImageAugment, Share
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Flip(Augment):
+class Flip(ImageAugment):
     """yᵢⱼ = xᵢ,w₋₁₋ⱼ for a share p of the images: left and right exchanged (or top and bottom).
 
     For both, list flip twice: each then decides for itself.

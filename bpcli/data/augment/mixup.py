@@ -58,9 +58,6 @@ class Mixup(Augment):
             weight = weight.astype(dtype)
         return replace(batch, x=_mean(x, other.x, own, 1 - own), y=_mean(y, t, a, b), weight=weight)
 
-    def images(self, x: Array, draws: Draws) -> Array:
-        raise NotImplementedError("mixup needs the other rows, and changes targets too: see `batch`")
-
 
 def _numbers(y: Array, classes: int, dtype: np.dtype) -> Array:
     """Class indices (n,) as rows of probabilities (n, k); what are numbers already as they are."""

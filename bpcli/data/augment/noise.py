@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat
 
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Noise(Augment):
+class Noise(ImageAugment):
     """y = x + σ ε, with ε ~ N(0, 1) for each pixel and channel.
 
     σ is in the units of the prepared input: of standardized images it is a share of their deviation.

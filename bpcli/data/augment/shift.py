@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from bpcli.data.augment._fields import Amount, Fill, padded, pixels, windows
-from bpcli.data.augment.base import Array, Augment
+from bpcli.data.augment.base import Array, ImageAugment
 from bpcli.spec.base import Example
 
 if TYPE_CHECKING:
     from bpcli.core.rng import Draws
 
 
-class Shift(Augment):
+class Shift(ImageAugment):
     """yᵢⱼ = xᵢ₋ₐ,ⱼ₋ᵦ, by whole pixels: a and b drawn evenly from -m … m, down and to the right.
 
     m is `vertical` and `horizontal`: a whole number of pixels, or a share of the side below 1. Every pixel

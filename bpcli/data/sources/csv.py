@@ -41,6 +41,9 @@ def _tab(text: object) -> object:
     return "\t" if text in ("tab", "\\t") else text
 
 
+Delimiter = Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)]
+
+
 class Csv(Source):
     """Reads rows from delimited text (RFC 4180), not compressed.
 
@@ -62,7 +65,7 @@ class Csv(Source):
         None, description="what is predicted: a column's name or position (-1 is the last), or several"
     )
     header: bool = Field(True, description="whether the first line holds the columns' names")
-    delimiter: Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)] = ","
+    delimiter: Delimiter = ","
     columns: Many[Key] | None = Field(None, description="the features; default: all columns but the target")
     drop: Many[Key] = Field((), description="columns that are no features")
     weight: Key | None = Field(None, description="a column of sample weights, each 0 or more")

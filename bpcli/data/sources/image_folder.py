@@ -51,7 +51,8 @@ class ImageFolder(Source):
     one size, unless `size` is given. Palettes and the orientation in EXIF are applied, grey and colour are
     converted into each other (Y = .299 R + .587 G + .114 B); colour profiles are not applied. Refused by
     name: what is damaged, 16 bits, CMYK, several frames, more than 2²⁶ pixels, transparent pixels without a
-    `background`, other formats. Needs Pillow (`pip install 'bpcli[images]'`).
+    `background`, other formats. (JPEG has no checksums: what was cut off is found, changed pixels are not.)
+    Needs Pillow (`pip install 'bpcli[images]'`).
     """
 
     type: Literal["image_folder"] = "image_folder"
@@ -88,7 +89,16 @@ class ImageFolder(Source):
         asked = (self.size, self.size) if isinstance(self.size, int) else self.size
         size = asked or self._common(paths, sizes)
         wanted = Wanted(self.channels, asked, self.fit, self.background)
-        images = np.empty((len(paths), *size, self.channels), np.uint8)
+        try:
+            images = np.empty((len(paths), *size, self.channels), np.uint8)
+        except MemoryError:
+            need = len(paths) * size[0] * size[1] * self.channels
+            raise DataError(
+                f"{len(paths):,} images of {size[0]} × {size[1]} × {self.channels} need "
+                f"{need / 2**30:,.1f} GiB, more than there is",
+                file=shown(root),
+                hint="set size on the source to something smaller",
+            ) from None
         digest = sha256()
         for number, path in enumerate(paths):
             try:

@@ -30,11 +30,10 @@ class Chronological(ShareSplit):
     def parts(self, records: Records, seed: int) -> Parts:
         rows = np.arange(len(records))
         first, last = (rows, rows) if records.spans is None else records.spans.T
-        begin = int(first.min(initial=0))
-        steps = int(last.max(initial=-1)) + 1 - begin
-        cuts = (begin + np.cumsum([0, *apportion(steps, self.shares)[:3]])).tolist()
+        steps = int(last.max(initial=-1)) + 1  # of the whole series, those before the first window too
+        cuts = np.cumsum([0, *apportion(steps, self.shares)[:3]]).tolist()
         found = [
-            rows[(first >= low + (self.gap if low > begin else 0)) & (last < high)]
+            rows[(first >= low + (self.gap if low else 0)) & (last < high)]
             for low, high in pairwise(cuts)
         ]
         return Parts(*(part.astype(np.int64) for part in found))

@@ -1,0 +1,52 @@
+"""Images at full size: what each shipped config says it reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from bpcli.spec.load import load
+from bpcli.train import session
+from tests.full.helpers import data, full, mean, score
+
+pytestmark = full
+
+SEEDS = (1, 2, 3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_5000_digits_in_five_minutes(tmp_path: Path, seed: int) -> None:
+    start = perf_counter()
+    accuracy = score(tmp_path, "mnist5k-cnn", f"seed={seed}")["accuracy"]
+    assert accuracy >= 0.97
+    assert perf_counter() - start < 300
+
+
+def test_mnist_cnn_three_epochs(tmp_path: Path) -> None:
+    more = [f"vars.mnist={data('mnist')}", "train.epochs=3"]
+    found = [score(tmp_path, "mnist-cnn", *more, f"seed={seed}")["accuracy"] for seed in SEEDS]
+    assert mean(found) >= 0.985
+
+
+def test_mnist_cnn_twelve_epochs(tmp_path: Path) -> None:
+    assert score(tmp_path, "mnist-cnn", f"vars.mnist={data('mnist')}")["accuracy"] >= 0.991
+
+
+def test_mnist_mlp_with_distortions(tmp_path: Path) -> None:
+    assert score(tmp_path, "mnist-mlp-elastic", f"vars.mnist={data('mnist')}")["accuracy"] >= 0.987
+
+
+def test_fashion_mlp(tmp_path: Path) -> None:
+    folder = f"vars.fashion={data('fashion_mnist')}"
+    found = [score(tmp_path, "fashion-mlp", folder, f"seed={seed}")["accuracy"] for seed in SEEDS]
+    assert mean(found) >= 0.88
+
+
+def test_fashion_cnn(tmp_path: Path) -> None:
+    more = [f"vars.fashion={data('fashion_mnist')}"]
+    loaded = load("fashion-cnn", more)
+    assert loaded.experiment.train.epochs <= 20
+    assert session.prepared_trainer(loaded).model.parameters < 100_000
+    assert score(tmp_path, "fashion-cnn", *more)["accuracy"] >= 0.91

@@ -1,0 +1,1 @@
+"""`python -m tests.oracle`: every comparison with another implementation, and docs/correctness.md from it."""
