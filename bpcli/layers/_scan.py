@@ -22,8 +22,9 @@ ROWS, NUMBERS, BLOCKS = 16, 4096, 4
 class Scan:
     """The arrays of a pass; step s is read s-th, whether from the front or from the back.
 
-    z (gates, t, n, units): what goes into the gates, and then what comes out of them. states: each (t + 1, n, units), with the state before step s at s. kept (n, units): the factors of the recurrent
-    dropout, or None. pads: for each step (n, 1), true for rows that skip it, or None where none does.
+    z (gates, t, n, units): what goes into the gates, and then what comes out of them. states: each (t + 1, n,
+    units), with the state before step s at s. kept (n, units): the factors of the recurrent dropout, or None.
+    pads: for each step (n, 1), true for rows that skip it, or None where none does.
     """
 
     z: Any
