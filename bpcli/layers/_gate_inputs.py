@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GateInputs:
-    """z = x W + b (gates, t, n, units), in the order in which the steps are read, and what its gradient takes.
+    """z = x W + b (gates, t, n, units), in the order in which the steps are read, and what it takes back.
 
     rows (m, in): what was multiplied with W. That is x at every step; or, where x is a Lookup in a small
     table, the table, and every step has a copy of its row of the product. lookup: x, where it is one; ids

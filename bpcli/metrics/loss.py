@@ -17,7 +17,7 @@ class LossMetric(Metric):
 
     type: Literal["loss"] = "loss"
     higher_is_better: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("classes", "binary_columns", "values", "several")
+    targets: ClassVar[tuple[str, ...]] = ("classes", "binary_columns", "values")
     examples: ClassVar = (Example({}),)
 
     def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:

@@ -14,7 +14,18 @@ import bpcli as package
 
 from .conftest import Cli, bpcli, surroundings
 
-COMMANDS = ("train", "resume", "evaluate", "predict", "generate", "check", "summary", "gradcheck", "list", "show")
+COMMANDS = (
+    "train",
+    "resume",
+    "evaluate",
+    "predict",
+    "generate",
+    "check",
+    "summary",
+    "gradcheck",
+    "list",
+    "show",
+)
 
 HEAVY = ("numpy", "pydantic", "rich", "yaml", "safetensors", "filelock", "threadpoolctl")
 

@@ -77,6 +77,11 @@ PRESETS = {name for name, cls in family("layers").classes().items() if issubclas
 CASES = [case for case in rigs.cases("layers") if case[0].rstrip("0123456789") not in PRESETS]
 
 
+#: Gradients that are 0 whatever the weights are, where a factor changes nothing: the number of a symbol is a
+#: name, and a bias of all keys moves every score of a query alike.
+NOTHING = {"embedding": "dx ", "multi_head_attention": "bk "}
+
+
 @pytest.mark.parametrize(("layer", "shape"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 def test_every_damage_is_caught(layer: Any, shape: tuple[int, ...], training: bool) -> None:
@@ -85,6 +90,7 @@ def test_every_damage_is_caught(layer: Any, shape: tuple[int, ...], training: bo
         how
         for how, broken in broken_ways(layer, shape).items()
         if laws.compare_gradients(broken, shape, training=training).passed
+        and not (how.startswith(NOTHING.get(layer.type, "\n")) and "never written" not in how)
     ]
     assert missed == []
 
@@ -95,7 +101,7 @@ def test_batch_norm_without_the_terms_through_mean_and_variance_is_caught() -> N
 
     class Constant(Broken):
         def backward(self, p: Any, g: Any, dy: Any, ctx: Any) -> Any:
-            _, inverse, _ = ctx.saved
+            _, inverse, *_ = ctx.saved
             super().backward(p, g, dy, ctx)
             return dy * inverse * p.gamma
 
