@@ -78,11 +78,29 @@ def show(
 _SHOWN_COLUMNS = 8
 
 
+def _texts(found: Preview, count: int, json: bool) -> None:
+    """Each row as text, with its line breaks to be seen; a target that is text below it."""
+    from bpcli.cli import output
+
+    assert found.texts is not None
+    rows = list(zip(found.rows, found.texts, found.labels, strict=True))[:count]
+    if json:
+        output.json_line(
+            {"rows": [{"row": row, "target": label, "input": text} for row, text, label in rows]}
+        )
+        return
+    for row, text, label in rows:
+        output.say(f"{row:>8}  {text.replace(chr(10), '⏎')}\n{'->':>8}  {label.replace(chr(10), '⏎')}")
+
+
 def _rows(found: Preview, count: int, json: bool) -> None:
     """The rows as a table, its first columns; as JSON all of them."""
     from bpcli.cli import output
     from bpcli.cli.text import plural, table
 
+    if found.texts is not None:
+        _texts(found, count, json)
+        return
     x = found.numbers
     names = list(found.names) if len(found.names) == x.shape[1] else [str(i) for i in range(x.shape[1])]
     rows: list[dict[str, Any]] = [

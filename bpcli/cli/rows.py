@@ -77,7 +77,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat |= (
         {f"prediction_{name}": value for name, value in said.items()}
         if isinstance(said, dict)
-        else {"prediction": said}
+        else {"prediction": as_json(said) if isinstance(said, list) else said}
     )
     flat |= {f"prediction_{name}": value for name, value in _level(row.get("details", {}))}
     flat |= {f"p_{label}": value for label, value in _level(chances)}

@@ -8,12 +8,13 @@ penalties are slices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcli.core.layout import Param, Path, lay_out
 from bpcli.core.rng import generator
 from bpcli.errors import BuildError
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from bpcli.core.backend import Backend
     from bpcli.initializers.base import Initializer
     from bpcli.layers.base import Layer, Shape
-
-Path = tuple[str, ...]
 
 
 class Tree(dict[str, Any]):
@@ -50,29 +49,6 @@ class Tree(dict[str, Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
-    """A trained array: where it is, how it starts, and how it is treated."""
-
-    path: Path
-    name: str
-    shape: tuple[int, ...]
-    init: Initializer
-    fan_in: int
-    fan_out: int
-    decay: bool
-    l1: float
-    l2: float
-    slice: slice = field(default_factory=lambda: slice(0, 0))
-    #: The optimizer's group that it belongs to (-1: none), and whether it stays as it is.
-    group: int = -1
-    frozen: bool = False
-
-    @property
-    def treatment(self) -> tuple[bool, int, bool, float, float]:
-        return (self.frozen, self.group, not self.decay, self.l1, self.l2)
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """An array that is not trained, but changed by training steps: running statistics, a carry."""
 
@@ -86,15 +62,12 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of the vector whose parameters are treated alike."""
+class Share:
+    """A second use, under a name of its own, of an array that another layer has declared."""
 
-    slice: slice
-    decay: bool
-    l1: float
-    l2: float
-    group: int = -1
-    frozen: bool = False
+    path: Path
+    name: str
+    of: tuple[Path, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +97,7 @@ class Plan:
 
     params: list[Param] = field(default_factory=list[Param])
     states: list[State] = field(default_factory=list[State])
+    shares: list[Share] = field(default_factory=list[Share])
     built: list[Built] = field(default_factory=list[Built])
     #: Where what the layer in hand gets are numbers of symbols: the size of the data's vocabulary; else 0.
     symbols: int = 0
@@ -158,6 +132,10 @@ class Decl:
     ) -> None:
         """A trained array. `decay=False` for biases and norms: no weight decay and no global penalty."""
         self.plan.params.append(Param(self.path, name, shape, init, fan_in, fan_out, decay, l1, l2))
+
+    def share(self, name: str, param: Param) -> None:
+        """Another layer's array as p.name too. backward writes g.name, and `Store.gather` adds it up."""
+        self.plan.shares.append(Share(self.path, name, (param.path, param.name)))
 
     def state(self, name: str, shape: tuple[int, ...], init: float = 0.0) -> None:
         """An untrained array: read as p.name, changed by ctx.update(name, value), saved with the run."""
@@ -216,7 +194,7 @@ class Store:
     def __init__(self, plan: Plan, dtype: Any, backend: Backend) -> None:
         self.backend = backend
         self.dtype = np.dtype(dtype)
-        self.params, self.segments = _lay_out(plan.params)
+        self.params, self.segments = lay_out(plan.params)
         self.states = tuple(plan.states)
         self.built = tuple(plan.built)
         self.size = self.params[-1].slice.stop if self.params else 0
@@ -226,6 +204,10 @@ class Store:
         self.g = xp.zeros(self.size, self.dtype)
         self.s = xp.zeros(self.state_size, self.dtype)
         self._sum: Any = None
+        owners = {(param.path, param.name): param for param in self.params}
+        #: Each second use of a parameter: what it is, the parameter, and the gradient that is its own.
+        self._uses = [(share, owners[share.of]) for share in plan.shares]
+        self._g_of_uses = [xp.zeros(param.shape, self.dtype) for _, param in self._uses]
 
     def initialize(self, seed: int) -> None:
         """The first values: each array from a stream of its own, so adding a layer changes no other."""
@@ -245,12 +227,22 @@ class Store:
             root.node(param.path)[param.name] = vector[param.slice].reshape(param.shape)
             for depth in range(0 if param.frozen else len(param.path) + 1):
                 root.node(param.path[:depth]).trainable = True
+        for (share, param), own in zip(self._uses, self._g_of_uses, strict=True):
+            values = own if vector is self.g else vector[param.slice].reshape(param.shape)
+            root.node(share.path)[share.name] = values
+            for depth in range(0 if param.frozen else len(share.path) + 1):
+                root.node(share.path[:depth]).trainable = True
         if state is not None:
             for entry in self.states:
                 node = root.node(entry.path)
                 node[entry.name] = state[entry.slice].reshape(entry.shape)
                 node.frozen = entry.frozen
         return root
+
+    def gather(self) -> None:
+        """After backward: adds the gradient of every second use to that of its parameter."""
+        for (_, param), own in zip(self._uses, self._g_of_uses, strict=True):
+            self.g[param.slice] += own.reshape(-1)
 
     def layout(self) -> list[list[Any]]:
         """[name, shape] of every trained and untrained array, in order: what a checkpoint's vectors mean."""
@@ -280,19 +272,3 @@ class Store:
         for segment in self.segments:
             if segment.frozen:
                 self.g[segment.slice] = 0
-
-
-def _lay_out(declared: list[Param]) -> tuple[tuple[Param, ...], tuple[Segment, ...]]:
-    placed: list[Param] = []
-    segments: list[Segment] = []
-    start = 0
-    for param in sorted(declared, key=lambda param: param.treatment):  # stable: declared order within
-        stop = start + prod(param.shape)
-        if placed and placed[-1].treatment == param.treatment:
-            segments[-1] = replace(segments[-1], slice=slice(segments[-1].slice.start, stop))
-        else:
-            where = slice(start, stop)
-            segments.append(Segment(where, param.decay, param.l1, param.l2, param.group, param.frozen))
-        placed.append(replace(param, slice=slice(start, stop)))
-        start = stop
-    return tuple(placed), tuple(segments)

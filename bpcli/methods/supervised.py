@@ -22,7 +22,8 @@ class Supervised(Method):
 
     def gradient(self, model: Model, batch: Batch, norm: float, ctx: Ctx) -> tuple[Any, Any]:
         ctx.shared.take_penalty()  # passes without a gradient may have left some
-        y = model.net.forward(model.p, batch.x, ctx.child("net"))  # down the tree
+        y = model.outputs(batch.x, ctx)  # down the tree
         value, dy = model.loss(y, batch, norm, ctx.child("loss"))  # one call, both
         model.net.backward(model.p, model.g, dy, ctx.child("net"))  # up the tree, writing g
+        model.store.gather()
         return value + ctx.shared.take_penalty(), y

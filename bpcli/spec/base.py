@@ -13,11 +13,13 @@ class Example(NamedTuple):
     """A small instance of a component that the generic tests build: its fields, and an input shape.
 
     `shape` is without the batch axis and only means something for families that take an array; a layer
-    that takes several has a tuple of their shapes.
+    that takes several has a tuple of their shapes. `after` is a layer that stands before it, where it cannot
+    stand alone.
     """
 
     fields: dict[str, Any] = {}
     shape: tuple[Any, ...] = ()
+    after: dict[str, Any] | None = None
 
 
 class Strict(BaseModel):

@@ -74,6 +74,7 @@ class Probe:
         model, ctx = self.model, self._ctx["f"]
         model.store.g[:] = np.nan  # a slot that backward leaves out must not pass for zero
         dx = model.net.backward(p, model.g, dy, ctx.child("net"))
+        model.store.gather()
         self.penalties.value_and_gradient(model.store.w, model.store.g, ctx.child("penalties"))
         given = (
             [part.ravel() for part, real in zip(arrays(dx), self._real, strict=True) if real]
@@ -95,7 +96,9 @@ class Probe:
         model, ctx = self.model, self._ctx[vector.dtype.kind]
         w, x = vector[: self.size], self._inputs(vector[self.size :])
         p = model.store.view(w, model.store.s)
-        y = model.net.forward(p, x, ctx.child("net"))
+        net = ctx.child("net")
+        net.mask, net.masks = None, ()
+        y = model.net.forward(p, x, net)
         batch = Batch(x, self.batch.y, self.batch.weight, self.batch.mask)
         value, dy = model.loss(y, batch, self.norm, ctx.child("loss"))
         value += ctx.shared.take_penalty()

@@ -64,7 +64,9 @@ class Model:
 
     def outputs(self, x: Any, ctx: Ctx) -> Any:
         """The net's outputs (n, units) for x (n, *input), on the device, in a buffer of ctx."""
-        return self.net.forward(self.p, x, ctx.child("net"))
+        here = ctx.child("net")
+        here.mask, here.masks = None, ()  # a pass leaves the mask of its outputs there
+        return self.net.forward(self.p, x, here)
 
 
 def default_loss(target: Target) -> Loss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,8 @@ class Preview:
     """Rows of the training part in the order of an epoch.
 
     `rows` are their numbers in the source, `labels` their targets in words, x what the net is given.
-    `images` are the same as bytes (n, h, w, 1 or 3), with preprocessing undone; None for other inputs.
+    `images` are the same as bytes (n, h, w, 1 or 3), with preprocessing undone; `texts` the symbols of an
+    input that is a sequence of them. None for other inputs.
     """
 
     rows: list[int]
@@ -38,6 +39,7 @@ class Preview:
     x: Any
     names: tuple[str, ...]
     images: NDArray[np.uint8] | None
+    texts: list[str] | None = None
 
     @property
     def numbers(self) -> NDArray[Any]:
@@ -74,7 +76,18 @@ def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
     if part.windows is not None:
         y = part.windows.take(at).to_units(y)
     labels = [_labels(one, target) for one in y]
-    return Preview(part.rows[at].tolist(), labels, batch.x, data.pipeline.outputs, images)
+    texts = _texts(batch.x, data.pipeline, section.source.type == "text")
+    return Preview(part.rows[at].tolist(), labels, batch.x, data.pipeline.outputs, images, texts)
+
+
+def _texts(x: Any, pipeline: Pipeline, running: bool) -> list[str] | None:
+    """Rows of symbols as text, which is that of the file where it is running text."""
+    vocabulary = pipeline.vocabularies[0]
+    if isinstance(x, tuple) or not vocabulary:
+        return None
+    rows = cast("list[list[int]]", x.tolist())
+    between = "" if running else " "
+    return [between.join(vocabulary[k] for k in row if k > 0) for row in rows]
 
 
 def _labels(y: Any, target: Target) -> str:
@@ -92,6 +105,8 @@ def _label(y: Any, target: Target) -> str:
     if target.kind == "classes":
         if not np.ndim(y):
             return target.labels[int(y)]
+        if target.positions:
+            return "".join(target.labels[k] for k in y.tolist() if k >= 0)
         shares = sorted(zip(y.tolist(), target.labels, strict=True), reverse=True)
         kept = [(share, label) for share, label in shares if share >= 0.005]
         return " ".join(f"{label} {share:.2f}" for share, label in kept) if len(kept) > 1 else kept[0][1]

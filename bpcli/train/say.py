@@ -39,6 +39,12 @@ def say(
         values = in_units(y, target, loss, pipeline, windows, intervals)
         yield from _values(values.pop("prediction"), target, _details(values, target))
         return
+    if target.positions:  # the likeliest class of each place; all chances would be a book
+        best = y.argmax(axis=-1)
+        labels = np.asarray(target.labels, dtype=object)
+        for row in labels[best].tolist():
+            yield {"prediction": row, "probabilities": None}
+        return
     predicted = loss.predict(y, np)
     if target.kind == "binary_columns":
         for row in predicted.tolist():

@@ -31,7 +31,9 @@ class Rig:
         return self.layer.forward(self.p, x, self.ctx)
 
     def backward(self, dy: Any) -> Any:
-        return self.layer.backward(self.p, self.g, dy, self.ctx)
+        dx = self.layer.backward(self.p, self.g, dy, self.ctx)
+        self.store.gather()
+        return dx
 
     def gradients(self, x: Any, dy: Any) -> tuple[Any, Any, Any]:
         """Copies of y, dx (None if not asked for) and the flat parameter gradient, first filled with NaN."""
@@ -96,6 +98,9 @@ def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:
         for number, example in enumerate(cls.examples):
             described: Any = cls.model_validate({"type": name, **example.fields})
             component = described.expand() if hasattr(described, "expand") else described
+            if example.after is not None:
+                net = {"layers": [example.after, component]}
+                component = family("layers")["sequential"].model_validate(net)
             if symbols := symbols_of(described):
                 component = Symbols(component, symbols)
             shape = example.shape

@@ -1,7 +1,7 @@
 """`python -m tests.oracle` runs every comparison with another implementation and writes docs/correctness.md.
 
 Needs the extra `oracle` (PyTorch, scikit-learn) beside `test`. Ends with 1, and writes nothing, where a
-comparison fails or a test was skipped.
+comparison fails, a test was skipped, or outputs were compared without gradients.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.oracle.gather import FOLDER, cases, largest, run
+from tests.oracle.gather import FOLDER, cases, largest, one_sided, run
 from tests.oracle.page import page, summary
 
 PAGE = FOLDER.parents[1] / "docs" / "correctness.md"
@@ -30,10 +30,11 @@ def main() -> int:
         return 2
     gathered = run()
     print(summary(gathered))
-    for word, tests in (("FAILED", gathered.failed), ("SKIPPED", gathered.skipped)):
-        for test in tests:
-            print(f"{word} {test}")
-    if gathered.failed or gathered.skipped or not gathered.compared:
+    halves = one_sided(gathered)
+    for word, names in (("FAILED", gathered.failed), ("SKIPPED", gathered.skipped), ("ONE-SIDED", halves)):
+        for name in names:
+            print(f"{word} {name}")
+    if gathered.failed or gathered.skipped or halves or not gathered.compared:
         print("Nothing was written.")
         return 1
     print(

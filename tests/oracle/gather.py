@@ -71,6 +71,16 @@ class Gathered:
         return {file: count for file, count in sorted(self.passed.items()) if file not in noted}
 
 
+def one_sided(gathered: Gathered) -> list[str]:
+    """Layers, activations and losses of which no output, or no gradient, was compared (dx, dW, …)."""
+    found: list[str] = []
+    for family in ("layers", "activations", "losses"):
+        for name, group in grouped(gathered.of(family), lambda one: one.component).items():
+            if {one.what.startswith("d") for one in group} != {False, True}:
+                found.append(f"{family}: {name}")
+    return found
+
+
 def run(paths: Iterable[Path] = (FOLDER,), *options: str) -> Gathered:
     """All reference tests, the slow ones too."""
     gathered = Gathered()

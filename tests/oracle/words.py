@@ -65,6 +65,10 @@ FILES = {
 }
 
 OTHERS = """
+Options of components above that PyTorch lacks: `peepholes` of `lstm` and `reset: before` of `gru` are
+compared with a loop of their own and with the complex step (`tests/layers/test_recurrent.py`); the line search
+of `lbfgs` has tests of what it promises (`tests/train/test_update.py`).
+
 Other families: initializers draw at random, and are held to their mean, spread and bounds
 (`tests/generic/test_initializers.py`); penalties to their gradient, and l2 takes part in the whole nets;
 `standardize` and its like are compared with scikit-learn in `tests/data/test_transforms.py`.
@@ -88,6 +92,10 @@ CONVENTIONS = (
     ("`leaky_relu`", "slope .01", "the same", "slope .3 (the layer)"),
     ("`softplus`", "exact throughout", "x itself above 20, off by 2e-9 there", "exact"),
     ("`hard_sigmoid`", "x / 6 + ½", "the same (its slope in float32)", "the same; Keras 2: x / 5 + ½"),
+    ("`lstm`: columns", "i, f, o, g", "rows i, f, g, o", "i, f, g, o"),
+    ("`lstm`: biases", "one vector, 1 for the forget gate", "two that add up, from ±1/√units", "the same"),
+    ("`gru`: columns", "r, z, n", "rows r, z, n", "z, r, n"),
+    ("recurrent layers: masked steps give", "0", "0 (packed sequences)", "the last output, by default"),
     ("`cross_entropy` takes", "logits", "logits", "probabilities, unless `from_logits`"),
     ("class weights divide by", "the sum of the weights", "the same", "the number of rows"),
     ("`kl_divergence` takes", "logits and probabilities", "log p; `batchmean` for this mean", "p"),

@@ -62,7 +62,8 @@ def difference(ours: Any, theirs: Any) -> float:
 def agree(ours: Any, theirs: Any, what: str = "value", *, limit: float = LIMIT, of: str = "") -> float:
     """Asserts that ours (an array or a number) is the oracle's (or a tensor) within the limit, and notes it.
 
-    `what` names the array: y, dx, dW. `of` names the component where the test's mark has several.
+    `what` names the array, and begins with d for a gradient: y, dx, dW. `of` names the component where the
+    test's mark has several.
     """
     found = difference(ours, theirs)
     assert found <= limit, (

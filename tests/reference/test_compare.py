@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.oracle.gather import Compared
+from tests.oracle.gather import Compared, Gathered, one_sided
 from tests.oracle.page import shown
 from tests.reference.compare import agree, difference
 
@@ -130,3 +130,11 @@ def test_a_comparison_knows_its_file_and_its_variant() -> None:
         "tests/reference/test_a.py::test_b[sgd(lr=1)-x]", "optimizers", "sgd", "PyTorch", "w", 0.0, 1.0
     )
     assert (one.file, one.variant) == ("test_a.py", "sgd(lr=1)-x")
+
+
+def test_outputs_without_gradients_are_told() -> None:
+    def one(component: str, what: str) -> Compared:
+        return Compared("t", "layers", component, "PyTorch", what, 0.0, 1.0)
+
+    found = Gathered(compared=[one("a", "y"), one("a", "dx"), one("b", "y"), one("c", "dW")])
+    assert one_sided(found) == ["layers: b", "layers: c"]

@@ -256,3 +256,35 @@ def test_a_whole_net_of_symbols(seed: int, cell: str) -> None:
     agree(r.g.out.dense1.W, leaf["out", "dense1", "W"].grad, "dW", of="time_distributed")
     agree_weights(r.g.encoder, encoder, case, of=cell)
     agree_weights(r.g.decoder, decoder, case, of=cell)
+
+
+@oracle("layers", "tied_dense")
+@pytest.mark.parametrize("symbols", [7, 40, 300])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_language_model_with_one_table(symbols: int, bias: bool) -> None:
+    """The embedding's table is the output layer's too; of 7 and 40 symbols the product with W is copied."""
+    e, n, t = 3, 8, 10
+    fields = {"type": "tied_dense", "to": "words", "activation": None if bias else "tanh", "bias": bias}
+    net = layer(
+        "sequential",
+        layers=[
+            {"type": "embedding", "symbols": symbols, "units": e, "name": "words"},
+            {"type": "lstm", "units": e, "return_sequences": True, "name": "cell"},
+            fields,
+        ],
+    )
+    r = rig(net, (t,))
+    ids = np.random.default_rng(symbols).integers(0, symbols, (n, t))
+    dy = draw(n, r.output, 2)
+    y, _, _ = r.gradients(ids.astype(float), dy)
+    leaf = leaves_of(r)
+    case = Case("lstm", n, t, e, e)
+    module = case.module()
+    load(module, case, r.p.cell)
+    hidden, _ = module(leaf["words", "W"][torch.tensor(ids)])
+    out = hidden @ leaf["words", "W"].T
+    out = out + leaf["tied_dense1", "b"] if bias else torch.tanh(out)
+    out.backward(torch.tensor(dy))
+    agree(y, out, "y")
+    agree(r.g.words.W, leaf["words", "W"].grad, "dW")
+    agree_weights(r.g.cell, module, case)

@@ -1,4 +1,4 @@
-"""The preset rnn, and masking in front of recurrent layers, beside PyTorch's modules, packed sequences."""
+"""What sequence nets have besides cells and attention: the preset rnn, masking, parts, feed_forward."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from tests.reference.compare import agree, oracle
 
 torch = pytest.importorskip("torch")
 
+from tests.reference.functions import activated  # noqa: E402
 from tests.reference.passes import layer, one_pass, tensor  # noqa: E402
 from tests.reference.recurrent_cases import Case, agree_weights, load, ours, theirs  # noqa: E402
+
+F = torch.nn.functional
 
 
 @oracle("layers", "rnn")
@@ -85,3 +88,53 @@ def test_masking_in_front_of_a_recurrent_layer(kind: str, value: float) -> None:
     agree(y, expected, "y")
     agree(dx, given.grad, "dx")
     agree_weights(r.g.cell, module, case)
+
+
+@oracle("layers", "feed_forward")
+@pytest.mark.parametrize("seed", range(10))
+def test_feed_forward(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(k) for k in rng.integers(1, 6, rng.integers(1, 3)))
+    function = ("gelu", "relu", "tanh")[seed % 3]
+    r = rig(layer("feed_forward", activation=function, units=int(rng.integers(1, 7))), shape)
+
+    def theirs(x: Any, leaf: Any) -> Any:
+        hidden = activated(r.layer.activation, F.linear(x, leaf("W1").T, leaf("b1")))
+        return F.linear(hidden, leaf("W2").T, leaf("b2"))
+
+    one_pass(r, theirs, n=int(rng.choice([1, 2, 6])))
+
+
+@oracle("layers", "part")
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_part(index: int) -> None:
+    shapes: Any = ((3, 2), (4,), (1, 2, 2))
+    r = rig(layer("part", index=index), shapes)
+    xs = tuple(draw(5, shape, 7 + j) for j, shape in enumerate(shapes))
+    dy, given = draw(5, shapes[index], 2), [tensor(x) for x in xs]
+    (given[index] * 1.0).backward(torch.tensor(dy))
+    y, dxs = ours(r, xs, dy)
+    agree(y, given[index], "y", limit=0.0)
+    agree(dxs[index], given[index].grad, "dx", limit=0.0)
+    others = [j for j in range(3) if j != index]
+    assert all(dxs[j] is None and given[j].grad is None for j in others)
+
+
+@oracle("layers", "tied_dense")
+@pytest.mark.parametrize("function", [None, "tanh"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("shape", "n"), [((4,), 6), ((3, 5), 2), ((2,), 1)])
+def test_tied_weights(function: str | None, bias: bool, shape: tuple[int, ...], n: int) -> None:
+    """An autoencoder with its encoder's weights, turned round, as decoder: both uses make one gradient."""
+    layers = [
+        {"type": "dense", "units": 3, "activation": "tanh", "name": "code"},
+        {"type": "tied_dense", "to": "code", "activation": function, "bias": bias, "name": "back"},
+    ]
+
+    def theirs(x: Any, leaf: Any) -> Any:
+        W = leaf("code", "W")
+        y = torch.tanh(x @ W + leaf("code", "b")) @ W.T
+        y = y + leaf("back", "b") if bias else y
+        return torch.tanh(y) if function else y
+
+    one_pass(rig(layer("sequential", layers=layers), shape), theirs, n=n)

@@ -162,3 +162,15 @@ def test_a_net_that_counts_steps_writes_more_than_it_has_seen(
     assert len(written) == 30
     again = "".join(writer.write(prompt[-6:], length=6, temperature=0))
     assert written.startswith(again)
+
+
+def test_rows_are_predicted_and_shown_as_symbols(run: Path, tmp_path: Path) -> None:
+    from bpcli.train.preview import preview
+
+    (tmp_path / "more.txt").write_text("aabbc" * 8)
+    told = list(bpcli.load(run).predict(tmp_path / "more.txt"))
+    assert len(told) == 3 and "".join(told[0]["prediction"][4:]) == ("aabbc" * 8)[5:13]
+    made = config(tmp_path)
+    made["data"]["shuffle"] = False
+    shown = preview(load_mapping(made, folder=tmp_path), 1)
+    assert (shown.texts, shown.labels) == ([TEXT[:12]], [TEXT[1:13]])

@@ -33,7 +33,6 @@ class Chronological(ShareSplit):
         steps = int(last.max(initial=-1)) + 1  # of the whole series, those before the first window too
         cuts = np.cumsum([0, *apportion(steps, self.shares)[:3]]).tolist()
         found = [
-            rows[(first >= low + (self.gap if low else 0)) & (last < high)]
-            for low, high in pairwise(cuts)
+            rows[(first >= low + (self.gap if low else 0)) & (last < high)] for low, high in pairwise(cuts)
         ]
         return Parts(*(part.astype(np.int64) for part in found))
