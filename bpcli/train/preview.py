@@ -106,7 +106,7 @@ def _label(y: Any, target: Target) -> str:
         if not np.ndim(y):
             return target.labels[int(y)]
         if target.positions:
-            return "".join(target.labels[k] for k in y.tolist() if k >= 0)
+            return "".join(target.labels[k] for k in cast("list[int]", y.tolist()) if k >= 0)
         shares = sorted(zip(y.tolist(), target.labels, strict=True), reverse=True)
         kept = [(share, label) for share, label in shares if share >= 0.005]
         return " ".join(f"{label} {share:.2f}" for share, label in kept) if len(kept) > 1 else kept[0][1]

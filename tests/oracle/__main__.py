@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.oracle.gather import FOLDER, cases, largest, one_sided, run
-from tests.oracle.page import page, summary
+from tests.oracle.page import page, shown, summary
 
 PAGE = FOLDER.parents[1] / "docs" / "correctness.md"
 
@@ -39,7 +39,7 @@ def main() -> int:
         return 1
     print(
         f"{cases(gathered.compared)} cases, {len(gathered.compared)} arrays, largest difference "
-        f"{largest(gathered.compared):.1e}, {gathered.seconds:.0f} s in tests."
+        f"{shown(largest(gathered.compared))}, {gathered.seconds:.0f} s in tests."
     )
     if not options.no_page:
         options.page.write_text(page(gathered), encoding="utf-8")

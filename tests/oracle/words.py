@@ -66,8 +66,8 @@ FILES = {
 
 OTHERS = """
 Options of components above that PyTorch lacks: `peepholes` of `lstm` and `reset: before` of `gru` are
-compared with a loop of their own and with the complex step (`tests/layers/test_recurrent.py`); the line search
-of `lbfgs` has tests of what it promises (`tests/train/test_update.py`).
+compared with a loop of their own and with the complex step (`tests/layers/test_recurrent.py`); the line
+search of `lbfgs` has tests of what it promises (`tests/train/test_update.py`).
 
 Other families: initializers draw at random, and are held to their mean, spread and bounds
 (`tests/generic/test_initializers.py`); penalties to their gradient, and l2 takes part in the whole nets;
