@@ -52,7 +52,8 @@ class Layer(Component):
     #: Whether it can be given the numbers of symbols, which are names: an embedding, or what hands them on.
     takes_symbols: ClassVar[bool] = False
     #: What happens to a sequence mask: kept for the next layer, consumed, made (`forward` sets ctx.mask), or
-    #: would be ignored (then refused). A property where it depends on the fields.
+    #: would be ignored (then refused). A property where it depends on the fields. Who consumes a mask gives
+    #: dx = 0 at masked steps, and so does, where dy is 0 there, who keeps it.
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "ignore"
 
     #: Whether the outputs are of the kind that the inputs are (the same values, some of them, their means, or

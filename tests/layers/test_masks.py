@@ -51,6 +51,26 @@ def test_padding_changes_no_bit(layer: Any, shape: tuple[int, ...], form: str, t
         assert np.isfinite(dw).all()
 
 
+READERS: list[dict[str, Any]] = [
+    {"type": "simple_rnn", "units": 3},
+    {"type": "gru", "units": 3, "return_sequences": True},
+    {"type": "lstm", "units": 3, "reverse": True},
+    {"type": "conv1d", "filters": 3, "kernel": 2, "padding": "causal"},
+    {"type": "global_max_pool"},
+]
+
+
+@pytest.mark.parametrize("filled", [np.nan, np.inf])
+@pytest.mark.parametrize("fields", READERS, ids=lambda fields: fields["type"])
+def test_padding_need_not_even_be_numbers(fields: dict[str, Any], filled: float) -> None:
+    layer: Any = family("layers")[fields["type"]].model_validate(fields)
+    mask = mask_of(5)
+    for one, other in zip(
+        outcome(rig(layer, (5, 2)), mask, filled), outcome(rig(layer, (5, 2)), mask, 0.0), strict=True
+    ):
+        assert np.array_equal(one, other)
+
+
 def outcome(r: Rig, mask: Any, filled: float) -> tuple[Any, Any, Any]:
     """The real outputs, dx and dw, with this number at all masked steps."""
     x = draw(len(mask), r.shape, 1)
@@ -58,7 +78,7 @@ def outcome(r: Rig, mask: Any, filled: float) -> tuple[Any, Any, Any]:
     r.ctx.mask = mask
     y = r.forward(x).copy()
     dy = draw(len(mask), r.output, 2)
-    if keeps(r.layer):
+    if keeps(r.layer, r.shape):
         assert r.ctx.mask.shape == y.shape[:2]
         dy[~r.ctx.mask] = 0  # as a layer that consumes the mask sends it back
         y = y[r.ctx.mask]
@@ -67,10 +87,9 @@ def outcome(r: Rig, mask: Any, filled: float) -> tuple[Any, Any, Any]:
     return y, dx.copy(), r.store.g.copy()
 
 
-def keeps(layer: Any) -> bool:
+def keeps(layer: Any, shape: tuple[int, ...]) -> bool:
     """Whether what comes out is masked still, as the containers' builds find out."""
     plan = Plan(masked=True)
-    shape = next(shape for one, shape in ((case[1], case[2]) for case in FOUND) if one is layer)
     Decl(plan).build("layer", layer, shape)
     return plan.masked
 
