@@ -18,6 +18,13 @@ every_config = pytest.mark.parametrize("name", sorted(CONFIGS))
 SMALLER = {
     "mnist-mlp": ["model.hidden=[32, 16]", "data.split.train=0.1"],
     "mnist-mlp-elastic": ["model.hidden=[32, 16]", "data.split.train=0.1"],
+    "mnist5k-cnn": ["model.filters=[4, 8]", "model.dense=[16]", "data.split.train=0.1"],
+    "mnist5k-0to4": ["model.filters=[4, 8]", "model.dense=[16]", "data.split.train=0.2"],
+    "mnist5k-5to9": ["model.filters=[4, 8]", "model.dense=[16]"],
+    "fashion-mlp": ["model.hidden=[32, 16]", "data.split.train=0.1"],
+    "fashion-cnn": ["model.filters=[2, 4, 4]", "model.dense=[16]", "data.split.train=0.1"],
+    "sonnets-lstm": ["model.layers.1.units=16", "data.source.steps=24", "data.split.train=0.4"],
+    "shakespeare-lstm": ["model.layers.1.units=16", "data.source.steps=24", "data.split.train=0.4"],
 }
 #: What is there to show a net that does not learn.
 STUCK = {"digits-plain20"}
