@@ -53,7 +53,7 @@ def fit(
             if steps:
                 columns = steps[-1].transform.apply(columns, steps[-1].fitted)
             vocabulary = Vocabulary.model_validate({})
-            steps.append(Step(vocabulary, vocabulary.fit(columns)))
+            steps.append(Step(vocabulary, vocabulary.fit(columns) if like is None else like.steps[-1].fitted))
         # The last step is only tried on one row: what it makes, but not its values, is needed here.
         columns = [replace(column, values=column.values[:1]) for column in columns]
         if steps:

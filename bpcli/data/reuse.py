@@ -27,6 +27,8 @@ def check_like(
 ) -> None:
     """DataError where what `like` has learnt says nothing about these columns, or of other transforms."""
     theirs = [step.transform for step in like.steps]
+    if len(theirs) == len(transforms) + 1 and theirs[-1].type == "vocabulary":
+        theirs.pop()  # the one that sequences of symbols have by themselves
     if theirs != list(transforms):
         raise _different("data.preprocess", _words(theirs), _words(transforms))
     their_own = None if like.target_step is None else like.target_step.transform
@@ -42,7 +44,7 @@ def check_like(
     if names != here:
         raise _other_columns(records, names, here, "")
     for theirs, own in zip(like.features, features, strict=True):
-        if theirs != own:
+        if theirs != own and not theirs.kind == own.kind == "sequence":
             raise DataError(
                 f"column '{own.name}' is {_kind(own)} here, and in the other run {_kind(theirs)}",
                 file=records.file,

@@ -30,7 +30,7 @@ class Transformer(Preset):
         description="how many symbols there are; auto: as many as the data's vocabulary; left out where "
         "vectors come in",
     )
-    mask_zero: bool = Field(default=False, description="whether symbol 0 is padding")
+    mask_zero: bool | None = Field(default=None, description="whether symbol 0 is padding")
     units: PositiveInt = Field(default=64, description="the width of all blocks")
     heads: PositiveInt = 4
     blocks: PositiveInt = 2

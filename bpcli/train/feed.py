@@ -38,6 +38,7 @@ class Feed:
                 ("data", "batch_size"),
                 "lower it",
             )
+        self._check_streams(experiment, model)
         self.lengths = self._lengths(experiment)
         self.size, self.window = experiment.data.batch_size, experiment.train.accumulate
         self.backend, self.threads, self.augmenter = model.backend, threads, None
@@ -76,6 +77,26 @@ class Feed:
         if self.part.windows is None:
             return None
         return self.part.windows.take(self.rows[number * self.size : (number + 1) * self.size])
+
+    def _check_streams(self, experiment: Experiment, model: Model) -> None:
+        """BuildError for a layer that goes on from batch to batch where batches do not."""
+        size = experiment.data.batch_size
+        for built in model.built:
+            streams = getattr(built.layer, "stateful", None)
+            if streams is None:
+                continue
+            if self.shuffle != "streams":
+                raise BuildError(
+                    f"{built.layer.type} goes on from batch to batch, and the rows come in another order",
+                    (*built.where, "stateful"),
+                    "set data.shuffle: streams",
+                )
+            if streams != size:
+                raise BuildError(
+                    f"{built.layer.type} goes on with {streams} streams, and a batch has {size}",
+                    (*built.where, "stateful"),
+                    f"set stateful: {size}, or data.batch_size: {streams}",
+                )
 
     def _lengths(self, experiment: Experiment) -> NDArray[np.int64] | None:
         """Of rows that are to be with those of like length: their lengths."""

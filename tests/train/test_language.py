@@ -174,3 +174,21 @@ def test_rows_are_predicted_and_shown_as_symbols(run: Path, tmp_path: Path) -> N
     made["data"]["shuffle"] = False
     shown = preview(load_mapping(made, folder=tmp_path), 1)
     assert (shown.texts, shown.labels) == ([TEXT[:12]], [TEXT[1:13]])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [({"shuffle": "streams"}, "4 streams, and a batch has 8"), ({}, "set data.shuffle: streams")],
+)
+def test_a_stateful_net_needs_its_streams(tmp_path: Path, data: dict[str, Any], said: str) -> None:
+    made = config(tmp_path)
+    made["data"] |= data
+    made["model"]["layers"][1]["stateful"] = 4
+    with pytest.raises(BpcliError, match=said):
+        prepared_trainer(load_mapping(made, folder=tmp_path))
+
+
+def test_the_gradients_of_a_run_are_checked_with_its_vocabulary(run: Path) -> None:
+    saved = bpcli.load(run)
+    report = gradcheck(saved.loaded, saved=saved)
+    assert report["passed"] and report["max_relative_error"] < 1e-12
