@@ -28,8 +28,9 @@ def test_a_stopped_run_resumes_to_the_same_bits(
         assert child.stdout is not None
         first = [child.stdout.readline() for _ in range(3)]
         child.send_signal(number)
-        rest, err = child.communicate(timeout=60)
-        assert child.returncode == code and "Traceback" not in err
+        assert child.stderr is not None
+        rest, err = child.stdout.read(), child.stderr.read()  # communicate() would lose what is buffered here
+        assert child.wait(60) == code and "Traceback" not in err
     events = [json.loads(line) for line in "".join([*first, rest]).splitlines()]
     error, end = events[-2:]
     assert (error["event"], error["exit"]) == ("error", code)
