@@ -87,7 +87,7 @@ def _moments(found: Forecasts, steps: range | list[int]) -> list[float] | list[d
 def _matplotlib() -> Any:
     """The module matplotlib.figure; UsageError with the install command where it is missing."""
     try:
-        import matplotlib.figure
+        import matplotlib.figure  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UsageError(
             "a picture needs matplotlib, which is not installed", hint="pip install 'bpcli[plots]'"
