@@ -52,7 +52,7 @@ class Pipeline:
         known = {
             name: tuple(vocabulary)
             for step in self.steps
-            if step.transform.type == "vocabulary"
+            if step.transform.numbers_symbols
             for name, vocabulary in step.fitted.items()
         }
         columns = [names[0] for _, names in self.inputs] or [self.outputs[0]]
@@ -61,7 +61,7 @@ class Pipeline:
     @property
     def symbols(self) -> Symbols:
         """What an embedding has to know of the inputs."""
-        lengths_differ = any(step.transform.type == "tokens" for step in self.steps)
+        lengths_differ = any(step.transform.pads for step in self.steps)
         return Symbols(tuple(map(len, self.vocabularies)), lengths_differ)
 
     @property

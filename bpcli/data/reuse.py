@@ -27,7 +27,7 @@ def check_like(
 ) -> None:
     """DataError where what `like` has learnt says nothing about these columns, or of other transforms."""
     theirs = [step.transform for step in like.steps]
-    if len(theirs) == len(transforms) + 1 and theirs[-1].type == "vocabulary":
+    if len(theirs) == len(transforms) + 1 and theirs[-1].numbers_symbols:
         theirs.pop()  # the one that sequences of symbols have by themselves
     if theirs != list(transforms):
         raise _different("data.preprocess", _words(theirs), _words(transforms))

@@ -64,6 +64,9 @@ class RecurrentFields(Layer):
     def masks(self) -> Literal["keep", "consume"]:
         return "keep" if self.return_sequences else "consume"
 
+    def streams(self) -> int | None:
+        return self.stateful
+
     def build(self, shape: Shape, decl: Decl) -> Shape:
         sequence, *initial = shape if is_several(shape) else (shape,)
         if initial and decl.plan.masked_each:

@@ -78,6 +78,10 @@ class Layer(Component):
         """The tree of visible layers that this one stands for: itself, unless it is a preset."""
         return self
 
+    def streams(self) -> int | None:
+        """How many streams it goes on with from batch to batch; None where each batch begins anew."""
+        return None
+
     def head_fields(self) -> dict[str, Any]:
         """What a preset's own options say about the output layer that `head: auto` adds to it."""
         return {}

@@ -100,5 +100,11 @@ def _as_tuple(value: Any) -> Any:
     return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else _as_tuple(value)
+
+
 #: A list in YAML, a tuple in Python: components stay hashable.
 Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
+#: The same, where one name may stand for a list of one.
+OneOrMany = Annotated[tuple[T, ...], BeforeValidator(_listed)]

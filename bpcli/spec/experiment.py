@@ -21,7 +21,7 @@ from bpcli.metrics.base import Metric
 from bpcli.optimizers.base import Optimizer
 from bpcli.regularizers.base import Regularizer
 from bpcli.schedules.base import Schedule
-from bpcli.spec.base import Many, Strict
+from bpcli.spec.base import Many, OneOrMany, Strict
 from bpcli.spec.registry import Named
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -50,11 +50,6 @@ def _of_type(name: str) -> BeforeValidator:
         return {"type": name, **cast("dict[str, Any]", value)} if isinstance(value, dict) else value
 
     return BeforeValidator(typed)
-
-
-def _listed(value: Any) -> Any:
-    """One name where a list of names is meant."""
-    return [value] if isinstance(value, str) else value
 
 
 class SelectSection(Strict):
@@ -172,12 +167,12 @@ class TransferSection(Strict):
         description="that run: its folder (from the config's), its name, the beginning of it, or latest",
     )
     checkpoint: Literal["best", "last"] = "best"
-    match: Annotated[Many[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
+    match: Annotated[OneOrMany[str], Field(min_length=1)] = Field(
         default=("*",),
         description="patterns of layers' or arrays' names, as in optimizer.groups; what is named by another "
         "pattern than * must be there, and of the same shape",
     )
-    skip: Annotated[Many[str], BeforeValidator(_listed)] = Field(
+    skip: OneOrMany[str] = Field(
         default=(), description="patterns of what keeps its own first values, such as head"
     )
     preprocess: bool = Field(

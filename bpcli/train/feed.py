@@ -82,7 +82,7 @@ class Feed:
         """BuildError for a layer that goes on from batch to batch where batches do not."""
         size = experiment.data.batch_size
         for built in model.built:
-            streams = getattr(built.layer, "stateful", None)
+            streams = built.layer.streams()
             if streams is None:
                 continue
             if self.shuffle != "streams":

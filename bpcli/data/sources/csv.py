@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from bpcli.data.cells import MAX_AUTO_CLASSES, counted, rows_named, shown
+from bpcli.data.cells import MAX_AUTO_CLASSES, counted, rows_named
 from bpcli.data.records import Column, Records
+from bpcli.data.sources._file import read_whole
 from bpcli.data.sources.base import Layout, Source
 from bpcli.errors import DataError, closest
 from bpcli.spec.base import Example, Many
@@ -87,17 +88,11 @@ class Csv(Source):
         return self._read(files, layout, target)
 
     def _read(self, files: Files, layout: Layout | None, target: bool) -> Records:
-        from hashlib import sha256
-
         from bpcli.data.table import Table
 
-        path = files.find(self.path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", file=shown(path)) from None
+        data, file, digest = read_whole(files, self.path)
         table = Table(
-            data, file=shown(path), delimiter=self.delimiter, header=self.header, missing=self.missing,
+            data, file=file, delimiter=self.delimiter, header=self.header, missing=self.missing,
             encoding=self.encoding,
         )  # fmt: skip
         wanted = self._choose(table, layout, target)
@@ -114,7 +109,7 @@ class Csv(Source):
             weight=None if wanted.weight is None else _weights(columns[-1], lines, table.file),
             rows=lines,
             file=table.file,
-            digest=sha256(data).hexdigest(),
+            digest=digest,
             width=0 if self.header else table.width,
             named=self.header,
             weight_name="" if wanted.weight is None else table.names[wanted.weight],

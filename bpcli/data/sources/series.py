@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from bpcli.data.cells import listed, rows_named, shown
+from bpcli.data.cells import listed, rows_named
 from bpcli.data.columns import Feature, match
 from bpcli.data.gaps import Policy, grid
 from bpcli.data.records import Column, Records
 from bpcli.data.series import Curve, Relative, Series, Windows
+from bpcli.data.sources._file import read_whole
 from bpcli.data.sources._windows import Cutter
 from bpcli.data.sources.base import Source
 from bpcli.data.sources.csv import Delimiter
 from bpcli.data.timeline import timeline
 from bpcli.errors import DataError, closest
-from bpcli.spec.base import Example, Many
+from bpcli.spec.base import Example, Many, OneOrMany
 
 if TYPE_CHECKING:
     from bpcli.data.table import Table
     from bpcli.files import Files
 
 _Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _listed(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
 
 
 class SeriesSource(Source):
@@ -60,7 +57,7 @@ class SeriesSource(Source):
 
     type: Literal["series"] = "series"
     path: str = Field(description="the file, delimited text with a header, relative to the config")
-    target: Annotated[Many[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
+    target: Annotated[OneOrMany[str], Field(min_length=1)] = Field(
         description="the column that is predicted, or several"
     )
     inputs: PositiveInt = Field(description="steps that the net sees")
@@ -68,10 +65,8 @@ class SeriesSource(Source):
     stride: PositiveInt = Field(1, description="steps between two windows, the origins of the forecasts")
     season: PositiveInt = Field(1, description="steps of one cycle, for the baseline and mase; 1: none")
     time: str | None = Field(None, description="a column of numbers or ISO dates, ascending")
-    columns: Annotated[Many[str], BeforeValidator(_listed)] = Field(
-        (), description="further columns, known of the past only"
-    )
-    known: Annotated[Many[str], BeforeValidator(_listed)] = Field(
+    columns: OneOrMany[str] = Field((), description="further columns, known of the past only")
+    known: OneOrMany[str] = Field(
         (), description="further columns that are known ahead: a calendar, prices, plans"
     )
     gaps: Policy = Field("refuse", description="missing cells and missing steps")
@@ -116,16 +111,9 @@ class SeriesSource(Source):
 
     def read(self, files: Files, *, target: bool = True) -> Records:
         """Windows by `stride`; without a target to compare with, up to the one that ends with the series."""
-        from hashlib import sha256
-
         from bpcli.data.table import Table
 
-        path = files.find(self.path)
-        file = shown(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", file=file) from None
+        data, file, digest = read_whole(files, self.path)
         table = Table(
             data, file=file, delimiter=self.delimiter, header=True, missing=self.missing,
             encoding=self.encoding,
@@ -159,7 +147,7 @@ class SeriesSource(Source):
             rows=own.lines[origins],
             file=file,
             row_word="window ending in line",
-            digest=sha256(data).hexdigest(),
+            digest=digest,
             spans=np.column_stack([origins + 1, origins + self.horizon]),
             ordered=True,
             series=series,

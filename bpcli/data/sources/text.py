@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from bpcli.data.cells import counted, shown
+from bpcli.data.cells import counted
 from bpcli.data.records import Column, Records
+from bpcli.data.sources._file import read_whole
 from bpcli.data.sources.base import Source
 from bpcli.data.tokenize import Level, coded, pieces
 from bpcli.errors import DataError
@@ -39,14 +40,7 @@ class Text(Source):
         return self.replace(path=path)
 
     def read(self, files: Files, *, target: bool = True) -> Records:
-        from hashlib import sha256
-
-        path = files.find(self.path)
-        file = shown(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", file=file) from None
+        data, file, digest = read_whole(files, self.path)
         try:
             text = data.decode(self.encoding).removeprefix("\ufeff").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
@@ -77,6 +71,6 @@ class Text(Source):
             rows=starts[known],
             file=file,
             row_word=word,
-            digest=sha256(data).hexdigest(),
+            digest=digest,
             ordered=True,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpcli.spec.base import Component
 
@@ -22,6 +22,11 @@ class Transform(Component):
     cannot take are a `CellError`, text where it needs numbers a `TextError` (bpcli.data.cells); the
     pipeline adds the file and the rows.
     """
+
+    #: Whether what is learnt of each column is the vocabulary that its symbols are numbered by.
+    numbers_symbols: ClassVar[bool] = False
+    #: Whether it makes sequences of different lengths, the shorter ones filled up behind their end.
+    pads: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, columns: Sequence[Column]) -> Fitted:

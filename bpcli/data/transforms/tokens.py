@@ -31,6 +31,7 @@ class Tokens(Transform):
     max_length: PositiveInt | None = Field(None, description="longer texts are cut")
     keep: Literal["start", "end"] = Field("start", description="which part of a text that is cut remains")
 
+    pads: ClassVar[bool] = True
     examples: ClassVar = (Example({}), Example({"level": "char", "max_length": 40, "keep": "end"}))
 
     def fit(self, columns: Sequence[Column]) -> Fitted:

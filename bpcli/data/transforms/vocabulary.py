@@ -29,6 +29,7 @@ class Vocabulary(Transform):
     )
     min_count: PositiveInt = Field(1, description="rarer symbols of the training part count as unknown")
 
+    numbers_symbols: ClassVar[bool] = True
     examples: ClassVar = (Example({}), Example({"size": 1000, "min_count": 2}))
 
     def fit(self, columns: Sequence[Column]) -> Fitted:
