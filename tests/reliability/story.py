@@ -9,6 +9,9 @@ import numpy as np
 
 from bpcli.runs.folder import RunFolder
 
+#: The step of a line that no checkpoint follows: more than any writer here comes to.
+NEVER_SAVED = 999_999
+
 
 def state(step: int) -> dict[str, np.ndarray]:
     """The arrays of a step: known from its number, so that a checkpoint can be told from every other."""
@@ -44,7 +47,7 @@ def first_session(runs: Path) -> Path:
     with start(runs) as folder:
         for step in (1, 2, 3):
             save(folder, step)
-        folder.log_metrics({"epoch": 99, "step": 99})
+        folder.log_metrics({"epoch": 99, "step": NEVER_SAVED})
     return folder.path
 
 
