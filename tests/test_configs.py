@@ -23,6 +23,10 @@ SMALLER = {
     "mnist5k-5to9": ["model.filters=[4, 8]", "model.dense=[16]"],
     "fashion-mlp": ["model.hidden=[32, 16]", "data.split.train=0.1"],
     "fashion-cnn": ["model.filters=[2, 4, 4]", "model.dense=[16]", "data.split.train=0.1"],
+    "mnist-rows-lstm": ["model.layers.1.units=16", "data.split.train=0.1"],
+    "adding-problem-lstm": ["data.source.rows=2000", "data.source.steps=20"],
+    "adding-problem-rnn": ["data.source.rows=2000", "data.source.steps=20"],
+    "adding-problem-clipped": ["data.source.rows=2000"],
     "sonnets-lstm": ["model.layers.1.units=16", "data.source.steps=24", "data.split.train=0.4"],
     "shakespeare-lstm": ["model.layers.1.units=16", "data.source.steps=24", "data.split.train=0.4"],
 }

@@ -55,6 +55,7 @@ ONLY_IN = {
     "cupy": ("bpcli.core.backend",),
     "PIL": ("bpcli.data.images",),
     "matplotlib": ("bpcli.cli.plot",),
+    "tokenizers": ("bpcli.data.bytepair",),
     "pydantic": None,
     "pydantic_core": None,
     "numpy": None,

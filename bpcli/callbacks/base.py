@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from bpcli.spec.base import Component
 
 if TYPE_CHECKING:
+    from bpcli.layers.base import Layer
     from bpcli.train.trainer import Trainer
 
 
@@ -41,8 +42,8 @@ class Callback(Component):
         Raises ConfigError where what the callback needs is not among them.
         """
 
-    def check_net(self, layers: Collection[str]) -> None:
-        """Before training: `layers` are those with something to train, as in `residual1.dense2`.
+    def check_net(self, layers: Mapping[str, Layer]) -> None:
+        """Before training: `layers` are those with something to train, by their names: `residual1.dense2`.
 
         Raises ConfigError where what the callback needs is not among them.
         """

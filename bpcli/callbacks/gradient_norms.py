@@ -1,20 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, PositiveInt
 
 from bpcli.callbacks._blocks import ends, norm_of, within
+from bpcli.callbacks._through_time import Squares, add
+from bpcli.callbacks._through_time import means as time_means
 from bpcli.callbacks.base import Callback
 from bpcli.errors import ConfigError, closest
 from bpcli.spec.base import Example, Many
 
 if TYPE_CHECKING:
+    from bpcli.layers.base import Layer
     from bpcli.train.trainer import Trainer
 
 _FILE = "gradients.jsonl"
+T = TypeVar("T")
 
 
 class GradientNorms(Callback):
@@ -27,7 +31,13 @@ class GradientNorms(Callback):
     norms at step 1 stand beside the means of the last epoch, with the ratio of the first to the last block:
     where it is far below 1, the gradient vanishes on its way. `compare` names these two; by default they are
     the first and the last block of the kind that is most frequent in the net, the output layer aside.
-    Source: Bengio, Simard and Frasconi, 1994; Glorot and Bengio, 2010.
+
+    With `through_time` every line also has, under that name, ‖∂L/∂zₜ‖₂ of each recurrent layer for every
+    step t of its sequences, over all rows of the batch. zₜ is what its gates get, so that ∂L/∂W is
+    Σ xₜᵀ ∂L/∂zₜ and ∂L/∂xₜ is ∂L/∂zₜ Wᵀ: all that is learnt from step t goes through it. Where it falls from
+    the last step to the first, the gradient vanishes through time. Of sequences of several lengths, the mean
+    of a step is over the updates that had it.
+    Source: Bengio, Simard and Frasconi, 1994; Glorot and Bengio, 2010; through time: Hochreiter, 1991.
     """
 
     type: Literal["gradient_norms"] = "gradient_norms"
@@ -35,57 +45,88 @@ class GradientNorms(Callback):
     compare: Annotated[Many[str], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="the two layers or blocks whose ratio is told, the first one first"
     )
+    through_time: bool = Field(
+        default=False,
+        description="also tell the norms of each recurrent layer, step by step of its sequences",
+    )
 
     alone: ClassVar[bool] = True
-    examples: ClassVar = (Example({}), Example({"every": "epoch", "compare": ["dense1", "dense3"]}))
+    examples: ClassVar = (
+        Example({}),
+        Example({"every": "epoch", "compare": ["dense1", "dense3"]}),
+        Example({"every": 10, "through_time": True}),
+    )
 
     def memory(self) -> dict[str, Any]:
         # Mappings lose their order in a checkpoint: `layers` keeps the net's.
-        return {
+        known: dict[str, Any] = {
             "layers": [], "pair": None, "bytes": 0, "first": None, "sums": {}, "count": 0, "means": {},
             "last": None,
         }  # fmt: skip
+        return known | {"through_time": {}, "time_means": {}} if self.through_time else known
 
-    def check_net(self, layers: Collection[str]) -> None:
+    def check_net(self, layers: Mapping[str, Layer]) -> None:
         for name in self.compare or ():
             if not any(within(layer, name) for layer in layers):
                 near = closest(name, layers)
                 hint = f"did you mean '{near}'?" if near else f"there are {', '.join(layers)}"
                 raise ConfigError(f"gradient_norms: no layer '{name}' has anything to train", hint=hint)
+        if self.through_time:
+            from bpcli.layers._recurrent import Recurrent
+
+            if not any(isinstance(layer, Recurrent) for layer in layers.values()):
+                raise ConfigError(
+                    "gradient_norms: through_time looks at recurrent layers, and none is trained here",
+                    hint="leave through_time out, or use an lstm, gru or simple_rnn",
+                )
 
     def before_training(self, trainer: Trainer, memory: dict[str, Any]) -> None:
         layers = trainer.trained_layers
         types = {".".join(built.path): built.layer.type for built in trainer.model.built}
         memory["layers"] = list(layers)
-        memory["pair"] = list(self.compare or ends(layers, types) or ()) or None
+        memory["pair"] = list(self.compare or ends(memory["layers"], types) or ()) or None
         if trouble := trainer.folder.truncate_log(_FILE, memory["bytes"]):
             trainer.listener({"event": "note", "message": trouble})
+        self._look(trainer)
 
     def after_gradient(self, trainer: Trainer, memory: dict[str, Any]) -> None:
-        whole = self.every == "epoch"
-        if not whole and trainer.step % int(self.every):
+        if not self._records(trainer.step):
             return
         norms = _norms(trainer, memory["layers"])
         for layer, norm in norms.items():
             memory["sums"][layer] = memory["sums"].get(layer, 0.0) + norm
         memory["count"] += 1
-        if memory["first"] is None or not whole:
+        told: dict[str, Any] = {"norms": norms}
+        if isinstance(squares := trainer.ctx.shared.through_time, Squares):
+            told["through_time"] = squares.norms(memory["layers"])
+            add(memory["through_time"], told["through_time"])
+        if memory["first"] is None or self.every != "epoch":
             place = {"epoch": trainer.epoch + 1, "step": trainer.step + 1}
-            memory["bytes"] = trainer.folder.log_line(_FILE, {**place, "norms": norms})
+            memory["bytes"] = trainer.folder.log_line(_FILE, {**place, **told})
         if memory["first"] is None:
-            memory["first"] = {"step": trainer.step + 1, "norms": norms}
+            memory["first"] = {"step": trainer.step + 1, **told}
+
+    def after_step(self, trainer: Trainer, memory: dict[str, Any]) -> None:
+        self._look(trainer)
 
     def after_epoch(self, trainer: Trainer, memory: dict[str, Any]) -> None:
         count = memory["count"]
         means = {layer: memory["sums"][layer] / count for layer in memory["layers"]} if count else {}
+        told: dict[str, Any] = {"means": means}
+        if self.through_time:
+            told["through_time"] = time_means(memory["through_time"], memory["layers"])
+            memory.update(through_time={}, time_means=told["through_time"])
         if means:
             place = {"epoch": trainer.epoch, "step": trainer.step}
-            memory["bytes"] = trainer.folder.log_line(_FILE, {**place, "means": means})
-            memory["last"] = {"epoch": trainer.epoch, "means": means}
+            memory["bytes"] = trainer.folder.log_line(_FILE, {**place, **told})
+            memory["last"] = {"epoch": trainer.epoch, **told}
         memory.update(sums={}, count=0, means=means)
 
     def of_epoch(self, memory: dict[str, Any]) -> dict[str, Any]:
-        return {"gradient_norms": _in_order(memory["means"], memory["layers"])}
+        told = {"gradient_norms": _in_order(memory["means"], memory["layers"])}
+        if self.through_time:
+            told["gradient_norms_through_time"] = _in_order(memory["time_means"], memory["layers"])
+        return told
 
     def of_run(self, memory: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {"compared": memory["pair"], "first": None, "last": None}
@@ -93,7 +134,18 @@ class GradientNorms(Callback):
             if (found := memory[key]) is not None:
                 values = _in_order(found[word], memory["layers"])
                 told[key] = {**found, word: values, "ratio": _ratio(memory["pair"], values)}
+                if "through_time" in found:
+                    told[key]["through_time"] = _in_order(found["through_time"], memory["layers"])
         return {"gradient_norms": told}
+
+    def _records(self, step: int) -> bool:
+        """Whether the update after `step` others is one whose norms are told."""
+        return self.every == "epoch" or step % int(self.every) == 0
+
+    def _look(self, trainer: Trainer) -> None:
+        """Lets the recurrent layers tell of the next update, where it is one that is recorded."""
+        if self.through_time:
+            trainer.ctx.shared.through_time = Squares() if self._records(trainer.step) else None
 
 
 def _norms(trainer: Trainer, layers: Sequence[str]) -> dict[str, float]:
@@ -107,7 +159,7 @@ def _norms(trainer: Trainer, layers: Sequence[str]) -> dict[str, float]:
     return {layer: sqrt(square) for layer, square in squares.items()}
 
 
-def _in_order(norms: dict[str, float], layers: Sequence[str]) -> dict[str, float]:
+def _in_order(norms: dict[str, T], layers: Sequence[str]) -> dict[str, T]:
     return {layer: norms[layer] for layer in layers if layer in norms}
 
 

@@ -25,6 +25,7 @@ def evaluate(
             "--data", metavar="FILE", help="A file with targets, in place of a part.", show_default=False
         ),
     ] = None,
+    beam: o.Beam = None,
     checkpoint: o.Checkpoint = "best",
     runs_dir: o.RunsDir = o.RUNS,
     fail_under: o.FailUnder = None,
@@ -46,7 +47,7 @@ def evaluate(
 
     saved = Saved.open(run, runs_dir, checkpoint)
     check_limits(wanted, {metric.label(): metric.higher_is_better for metric in saved.metrics})
-    found = saved.evaluate(split or "test", data)
+    found = saved.evaluate(split or "test", data, beam=beam)
     if json:
         output.json_line(found)
     else:
@@ -56,5 +57,11 @@ def evaluate(
         rows = plural(found["rows"], "row")
         output.say(f"{found['run']}, checkpoint {found['checkpoint']}, {found['split']}: {rows}")
         output.say("\n".join(one_part(found["metrics"], found["baseline"], found["labels"])))
+        if decoded := found.get("decoded"):
+            how = "greedily" if decoded["beam"] == 1 else f"with a beam of {decoded['beam']}"
+            output.say(
+                f"Written by itself, {how}: {decoded['token_accuracy']:.4f} of the symbols right, "
+                f"{decoded['exact_match']:.4f} of the sequences."
+            )
     if failed := judge(on_part(wanted, found["split"]), {found["split"]: found["metrics"]}):
         raise failed

@@ -13,7 +13,10 @@ def generate(
     run: o.Run,
     prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What the text begins with.")] = "",
     length: Annotated[
-        int, typer.Option("--length", min=1, max=1_000_000, help="Symbols to write: characters or words.")
+        int,
+        typer.Option(
+            "--length", min=1, max=1_000_000, help="Symbols to write: characters, words or byte pairs."
+        ),
     ] = 500,
     temperature: Annotated[
         float,

@@ -34,6 +34,17 @@ RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where 
 Json = Annotated[
     bool, typer.Option("--json", help="Machine-readable output on stdout, and nothing else there.")
 ]
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        "--beam",
+        metavar="N",
+        min=1,
+        max=1000,
+        help="Of a net that writes sequences: keep the N likeliest beginnings at each symbol. 1 is greedy.",
+        show_default="1",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the run's folder, at the end.")]
 Time = Annotated[
     str | None,

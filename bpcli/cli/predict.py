@@ -26,13 +26,15 @@ def predict(
     every: Annotated[
         bool, typer.Option("--all", help="Of a series: a forecast from every window, not just from its end.")
     ] = False,
+    beam: o.Beam = None,
     checkpoint: o.Checkpoint = "best",
     runs_dir: o.RunsDir = o.RUNS,
     json: Annotated[
         bool, typer.Option("--json", help="With -o FILE: say what was written as JSON. Errors as JSON.")
     ] = False,
 ) -> None:
-    """Predict rows: label and probabilities, or values. A series is continued, step by step after its end.
+    """Predict rows: label and probabilities, or values. A series is continued, step by step after its end; a
+    net that writes sequences tells the text that it holds likeliest.
 
     As a picture (.png; this needs matplotlib), a series is drawn with its forecast and the interval, and with
     the forecasts that would have been made earlier.
@@ -60,7 +62,7 @@ def predict(
         count = draw(Path(to), saved.forecasts(str(data)), saved.info["name"])
         _tell(saved.path, to, count, "forecast", json)
         return
-    found = saved.predict(str(data), every=every)
+    found = saved.predict(str(data), every=every, beam=beam)
     if to == "-":
         output.json_lines(found)
         return

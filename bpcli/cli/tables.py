@@ -52,6 +52,8 @@ def indented(lines: Sequence[str], by: int = 2) -> list[str]:
 
 
 _MOST_LAYERS = 24
+#: How many steps of the sequences are told.
+_STEPS = 5
 
 
 def gradients(found: Mapping[str, Any]) -> list[str]:
@@ -76,4 +78,18 @@ def gradients(found: Mapping[str, Any]) -> list[str]:
     if found["compared"] and ratios:
         first, last = found["compared"]
         told.append(f"  the gradient norm of {first} over that of {last}: " + ", ".join(ratios))
+    for layer in there[0][1].get("through_time", ()):
+        told += _through_time({name: one["through_time"].get(layer, []) for name, one, _ in there}, layer)
     return told
+
+
+def _through_time(norms: Mapping[str, Sequence[float]], layer: str) -> list[str]:
+    """Of a recurrent layer the gradient's norm at a few steps of its sequences, first and last among them."""
+    steps = max(map(len, norms.values()))
+    shown = sorted({round(k * (steps - 1) / (_STEPS - 1)) for k in range(_STEPS)})
+    rows = [
+        [name, *(short(values[t]) if t < len(values) else "-" for t in shown)]
+        for name, values in norms.items()
+    ]
+    lines = table([f"gradient at {layer}", *(f"t = {t + 1}" for t in shown)], rows)
+    return ["", *indented([bold(lines[0]), *lines[1:]])]

@@ -31,9 +31,11 @@ class Pass:
         "penalty",
         "pending",
         "pool",
+        "reorder",
         "rows",
         "seed",
         "step",
+        "through_time",
         "training",
         "watch",
         "xp",
@@ -58,9 +60,16 @@ class Pass:
         #: what it needs of those steps, and starts anew at 0. Whoever feeds the pieces counts, keeps to
         #: evaluation passes and to the same rows, and copies y, whose memory is used again.
         self.decoding: int | None = None
+        #: Where it is set, what is remembered of earlier steps is first taken in this order (n,): row i goes
+        #: on where row reorder[i] was. A beam search needs it.
+        self.reorder: Any = None
         #: Whether the batch begins its sequences: a layer that is stateful over training batches then starts
         #: anew, and not from its carry. The loop says so, as where an epoch begins.
         self.begins = False
+        #: Where it is set, each recurrent layer gives it (path, dz) in backward: the gradient at what its
+        #: gates get of x, (t, n, gates·units), in the order of the sequence's own steps, and valid for the
+        #: moment.
+        self.through_time: Callable[[tuple[str, ...], Any], None] | None = None
         #: Where it is set, it runs every layer in place of the layer's container: see `Ctx.run`.
         self.watch: Callable[[Layer, Tree, Any, Ctx], Any] | None = None
 
@@ -84,6 +93,7 @@ class Ctx:
         "path",
         "saved",
         "shared",
+        "walk",
         "xp",
     )
 
@@ -102,6 +112,8 @@ class Ctx:
         self.mask: Any = None
         #: The mask, or None, of each input of a layer that takes several.
         self.masks: tuple[Any, ...] = ()
+        #: A container's own: what it would look up for its children in every pass.
+        self.walk: Any = None
         self._buffers: dict[str, Any] = {}
         self._children: dict[str, Ctx] = {}
         self._streams: dict[str, Stream] = {}
@@ -126,6 +138,13 @@ class Ctx:
                 return held[: shape[0]]
         made = self._buffers[name] = self.xp.empty(shape, dtype)
         return made
+
+    def ones(self, n: int, dtype: Any) -> Any:
+        """1 n times, to be read only: `ones @ a` is the sum of the rows of a."""
+        held = self._buffers.get("ones")
+        if held is None or len(held) < n or held.dtype != dtype:
+            held = self._buffers["ones"] = self.xp.ones(n, dtype)
+        return held if len(held) == n else held[:n]
 
     def rng(self, purpose: str) -> Generator:
         """The random stream of this purpose here, at this step and micro-batch."""
@@ -173,8 +192,8 @@ class Ctx:
         """out = a @ b for matrices, cut along the longer side of the output."""
         (m, k), n = a.shape, b.shape[1]
         work = 2.0 * m * n * k
-        if work < 2 * BLOCK_WORK:
-            return self.xp.matmul(a, b, out=out)
+        if work < 2 * BLOCK_WORK:  # `dot` has less to look at first, and of small matrices that is a third
+            return a.dot(b, out) if out.flags.c_contiguous else self.xp.matmul(a, b, out=out)
         if n >= m:
             self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), grid(n, work))
         else:

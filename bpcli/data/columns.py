@@ -54,10 +54,7 @@ def _as_kind(column: Column, feature: Feature, records: Records) -> Column:
             )
         return column
     if (column.kind, feature.kind) == ("number", "text"):
-        cells = [None if np.isnan(value) else label_of(value) for value in column.values]
-        values = np.empty(len(cells), dtype=object)
-        values[:] = cells
-        return Column(column.name, "text", values)
+        return as_text(column)
     if (column.kind, feature.kind) == ("text", "number"):
         odd = _not_numbers(column)
         if len(odd):
@@ -68,6 +65,17 @@ def _as_kind(column: Column, feature: Feature, records: Records) -> Column:
         f"'{column.name}' is a column of kind {column.kind}; the model was trained on {feature.kind}",
         file=records.file,
     )
+
+
+def as_text(column: Column) -> Column:
+    """A column of numbers as text, as its cells are written; any other as it is."""
+    if column.kind != "number":
+        return column
+    if column.written is not None:
+        return Column(column.name, "text", column.written)
+    values = np.empty(len(column.values), dtype=object)
+    values[:] = [None if np.isnan(value) else label_of(value) for value in column.values]
+    return Column(column.name, "text", values)
 
 
 def assembled(columns: Sequence[Column], records: Records) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -10,6 +10,7 @@ from bpcli.data.inputs import arrays
 from bpcli.data.records import Part, Records, Target
 from bpcli.data.series import overlap_notes
 from bpcli.data.target import Kind
+from bpcli.data.vocabulary import UNKNOWN_NUMBER
 
 if TYPE_CHECKING:
     from bpcli.spec.experiment import DataSection
@@ -94,6 +95,23 @@ def repeated(parts: dict[str, Part]) -> list[str]:
         if count:
             verb = "has the same input as a row" if count == 1 else "have the same input as rows"
             notes.append(f"{counted(count, 'row')} of {SAID[name]} {verb} of the training part.")
+    return notes
+
+
+def unknown(parts: dict[str, Part], vocabularies: Sequence[Sequence[str]]) -> list[str]:
+    """How many symbols of the other parts training has not shown, which all count as one."""
+    notes: list[str] = []
+    for name in ("val", "test"):
+        if name not in parts:
+            continue
+        inputs = [x for x, known in zip(arrays(parts[name].x), vocabularies, strict=False) if known]
+        strange = sum(int((x == UNKNOWN_NUMBER).sum()) for x in inputs)
+        if strange:
+            total = sum(int((x > 0).sum()) for x in inputs)
+            notes.append(
+                f"{counted(strange, 'symbol')} of {total:,} in {SAID[name]} are unknown: training has not "
+                "shown them, or too seldom."
+            )
     return notes
 
 

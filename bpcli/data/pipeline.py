@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bpcli.core.store import Symbols
+from bpcli.data.bytepair import Merges
 from bpcli.data.cells import is_number, label_of
 from bpcli.data.columns import Feature, fill, match, placed
+from bpcli.data.forcing import with_previous
 from bpcli.data.inputs import Named
 from bpcli.data.records import Column, Records, Target
 from bpcli.data.sources.base import Layout
@@ -33,7 +35,8 @@ class Pipeline:
     `outputs` names the input's features (an array column is one name), `shape` is the input without the batch
     axis; with `inputs`, the columns that each is made of, a tuple of shapes. `target_step` maps a target of
     kind "values" to what the net is trained on. `width` and `weight` are those of the training file's
-    `Records`: its columns if they have no names, and its sample weights' name.
+    `Records`: its columns if they have no names, and its sample weights' name. `merges` are what the byte
+    pairs of running text are made by, where it is cut into such.
     """
 
     features: tuple[Feature, ...]
@@ -45,6 +48,7 @@ class Pipeline:
     width: int = 0
     weight: str = ""
     inputs: tuple[Named, ...] = ()
+    merges: Merges | None = None
 
     @property
     def vocabularies(self) -> tuple[tuple[str, ...], ...]:
@@ -61,8 +65,14 @@ class Pipeline:
     @property
     def symbols(self) -> Symbols:
         """What an embedding has to know of the inputs."""
-        lengths_differ = any(step.transform.pads for step in self.steps)
-        return Symbols(tuple(map(len, self.vocabularies)), lengths_differ)
+        lengths_differ = any(step.transform.pads for step in self.steps) or self.target.ends
+        counts = tuple(map(len, self.vocabularies))
+        return Symbols((*counts, len(self.target.labels)) if self.target.ends else counts, lengths_differ)
+
+    @property
+    def net_shape(self) -> tuple[Any, ...]:
+        """The shape of a row of all that the net gets as it learns, of several inputs a tuple."""
+        return with_previous(self.shape, self.target) if self.target.ends else self.shape
 
     @property
     def layout(self) -> Layout:
@@ -145,6 +155,8 @@ class Pipeline:
             tree["weight"] = self.weight
         if self.inputs:
             tree["inputs"] = [[name, list(columns)] for name, columns in self.inputs]
+        if self.merges is not None:
+            tree["merges"] = [list(pair) for pair in self.merges]
         return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -168,6 +180,7 @@ class Pipeline:
                 width=tree["width"],
                 weight=str(tree.get("weight", "")),
                 inputs=inputs,
+                merges=tuple((str(a), str(b)) for a, b in tree["merges"]) if "merges" in tree else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__

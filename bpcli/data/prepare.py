@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bpcli.data import fitting, several
+from bpcli.data import fitting, forcing, several
 from bpcli.data.cells import counted
 from bpcli.data.inputs import row_shape
-from bpcli.data.notes import SAID, repeated, split_notes, training_notes
+from bpcli.data.notes import SAID, repeated, split_notes, training_notes, unknown
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.records import Part, Prepared, Records, Target
+from bpcli.data.running import check_known, cut
 from bpcli.data.select import chosen, narrowed
-from bpcli.data.sequences import encode_sequence, fit_sequence, is_sequence
+from bpcli.data.sequences import check_options, encode_sequence, fit_sequence, is_sequence
 from bpcli.data.series import Windows, with_scale
 from bpcli.data.sources.base import Layout
 from bpcli.data.splits.base import Split
@@ -52,23 +53,30 @@ def prepare(
     train = divided.records["train"]
     if not len(train):
         raise DataError("the training part has no rows", file=train.file, path="data.split")
+    if like is not None:
+        check_known(like.merges, train)
+    records, merges, said = cut(divided.records, None if like is None else like.merges)
+    train = records["train"]
     target = with_scale(_fit_target(train, section, loss, divided.kinds), train)
     y = None if target.kind == "classes" else encoded(target, train, SAID["train"])
     pipeline = fitting.fit(
         train,
         section.preprocess,
         target,
-        target_transform=section.target_transform,
+        target_transform=None if is_sequence(train) else section.target_transform,
         y=y,
         inputs=section.inputs,
         like=like,
     )
     made = {
-        name: _part(pipeline, divided.records[name], dtype, SAID[name], target=True)
+        name: _part(pipeline, records[name], dtype, SAID[name], target=True)
         for name in _NAMES
-        if (name == "train" or name in parts) and len(divided.records[name])
+        if (name == "train" or name in parts) and len(records[name])
     }
-    pipeline = replace(pipeline, shape=row_shape(made["train"].x))  # as wide as the longest sequence
+    x = made["train"].x
+    known = pipeline.vocabularies
+    shape = row_shape(forcing.given(x) if target.ends else x)  # as wide as the longest sequence
+    pipeline = replace(pipeline, shape=shape, merges=merges)
     return Prepared(
         train=made["train"],
         val=made.get("val"),
@@ -76,7 +84,7 @@ def prepare(
         target=pipeline.target,
         pipeline=pipeline,
         digest=divided.digest,
-        notes=(*divided.notes, *training_notes(train, target), *repeated(made)),
+        notes=(*divided.notes, *said, *training_notes(train, target), *repeated(made), *unknown(made, known)),
     )
 
 
@@ -95,6 +103,7 @@ def split_part(
     records = divided.records[part]
     if not len(records):
         raise DataError(f"there is no {part} part", file=records.file, hint="see data.split")
+    records = cut({part: records}, pipeline.merges)[0][part]
     return _part(pipeline, records, dtype, SAID[part], target=True), divided.digest
 
 
@@ -115,6 +124,9 @@ def read_part(
     records = source.read_like(files, pipeline.layout, target=target)
     if target and not records.targets:
         raise DataError("the file has no target to compare with", file=records.file)
+    if target:
+        records = forcing.tokenized(records, section.target_transform)
+    records = cut({"the data": records}, pipeline.merges)[0]["the data"]
     return _part(pipeline, records, dtype, "the data", target=target)
 
 
@@ -130,6 +142,8 @@ class _Divided:
 
 def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) -> _Divided:
     records = section.source.read(files)
+    plain = {column.name: column.kind for column in (*records.features, *records.targets)}
+    records = forcing.tokenized(records, section.target_transform)
     picked = records if section.select is None else chosen(records, section.select, all_occur=True)
     kinds, why = _kinds(picked, section, loss)
     kind = kinds[0] if len(kinds) == 1 else "values"
@@ -146,7 +160,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
     places = split.without(elsewhere).parts(records, seed)
     kept = _without_columns(records, split.consumed())
     layout = Layout(
-        {column.name: column.kind for column in (*kept.features, *kept.targets)},
+        {column.name: plain[column.name] for column in (*kept.features, *kept.targets)},
         tuple(column.name for column in kept.targets),
         kept.width,
         kept.weight_name,
@@ -164,7 +178,7 @@ def _divide(section: DataSection, files: Files, seed: int, loss: Loss | None) ->
                 path=f"data.{name}_source",
                 hint=f"leave out {name}_source, or take these rows from the split",
             )
-        divided[name] = source.read_like(files, layout)
+        divided[name] = forcing.tokenized(source.read_like(files, layout), section.target_transform)
         digests.append(divided[name].digest)
     notes = [*split_notes(divided, records, kinds, why, section), *spelt]
     divided, said = narrowed(divided, section, kinds[0] if len(kinds) == 1 else "several targets", seed)
@@ -175,6 +189,8 @@ def _part(pipeline: Pipeline, records: Records, dtype: DTypeLike, said: str, *, 
     """One part's arrays."""
     x = pipeline.apply(records, dtype)
     y = pipeline.targets(encoded(pipeline.target, records, said), dtype) if target else None
+    if y is not None and pipeline.target.ends:
+        x = forcing.forced(x, y)
     weight = None if records.weight is None else records.weight.astype(dtype)
     windows = Windows.of(records, pipeline.target.columns)
     naive = None if windows is None else pipeline.targets(windows.to_net(windows.naive()), dtype)
@@ -210,6 +226,7 @@ def _kinds(records: Records, section: DataSection, loss: Loss | None) -> tuple[S
             )
         return several.kinds(records, loss.several())
     if is_sequence(records):
+        check_options(records, section)
         return ["classes"], "it is a sequence of symbols, a class for each step"
     if records.series is not None and section.task != "classification":
         return ["values"], "it is a series"
@@ -221,7 +238,14 @@ def _fit_target(train: Records, section: DataSection, loss: Loss | None, kinds: 
     if loss is not None and loss.several():
         return several.fit(train, loss.several(), kinds)
     if is_sequence(train):
-        return fit_sequence(train, section.preprocess)
+        return fit_sequence(train, section)
+    if section.teacher_forcing:
+        raise DataError(
+            "teacher_forcing is for a target that is a sequence of symbols",
+            file=train.file,
+            path="data.teacher_forcing",
+            hint="for a column of text, set data.target_transform: {type: tokens}; else leave it out",
+        )
     return fit_target(train, section.task, _targets_of(loss), kind=kinds[0])
 
 

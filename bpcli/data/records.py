@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from bpcli.data.running import Uncut
     from bpcli.data.series import Series, Windows
 
 
@@ -45,7 +46,8 @@ class Records:
     so that a column of the same name in another file is the same thing; `weight_name` is one of them.
     `spans` (n, 2): of rows that are windows over a series, the first and the last step that each predicts.
     `ordered`: the order of the rows means something, so that a split by default keeps it. `series`: of rows
-    that are windows over a series, that series.
+    that are windows over a series, that series. `uncut`: of rows that are characters until the symbols of the
+    text are learnt, the text.
     """
 
     features: Sequence[Column]
@@ -61,6 +63,7 @@ class Records:
     spans: NDArray[np.int64] | None = None
     ordered: bool = False
     series: Series | None = None
+    uncut: Uncut | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -87,6 +90,8 @@ class Target:
     sequence; y is then int64 (n, *positions), and -1 where there is nothing to predict.
     "several": `parts` with `names`, each one of the above, for a loss each; y is float (n, all columns).
     `scale`: of a series, what mase divides the error of each column by.
+    `ends`: the sequence has an end, label `END`, and the net gets it, a step behind, as its last input;
+    `joint` is what stands between its symbols in the text that they make.
     """
 
     kind: Literal["classes", "binary_columns", "values", "several"]
@@ -99,6 +104,8 @@ class Target:
     names: tuple[str, ...] = ()
     positions: tuple[int, ...] = ()
     scale: tuple[float, ...] = ()
+    ends: bool = False
+    joint: str = ""
 
     @property
     def width(self) -> int:

@@ -88,7 +88,11 @@ def _column(records: Records, name: str) -> Column:
             f"there is no column '{name}' to select rows by",
             file=records.file,
             path="data.select.column",
-            hint=f"did you mean '{near}'?" if near else f"there are {listed(list(columns))}",
+            hint=f"did you mean '{near}'?"
+            if near
+            else f"there are {listed(list(columns))}"
+            if columns
+            else "none has one cell for each row",
         )
     return columns[name]
 

@@ -67,6 +67,8 @@ def target_tree(target: Target) -> dict[str, Any]:
         tree["positions"] = list(target.positions)
     if target.scale:
         tree["scale"] = list(target.scale)
+    if target.ends:
+        tree |= {"ends": True, "joint": target.joint}
     if target.parts:
         tree |= {"parts": [target_tree(one) for one in target.parts], "names": list(target.names)}
     return tree

@@ -7,16 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcli.data.bytepair import tells_all
+from bpcli.errors import DataError
+
 PAD, UNKNOWN = "<pad>", "<unk>"
 #: Entries that every vocabulary begins with.
 SPECIAL = (PAD, UNKNOWN)
+UNKNOWN_NUMBER = SPECIAL.index(UNKNOWN)
 
 
 def learnt(values: NDArray[np.int32], symbols: tuple[str, ...], size: int | None, least: int) -> list[str]:
     """The vocabulary of some rows: SPECIAL, then every symbol that occurs `least` times, in sorted order.
 
-    Of more than `size` in all the most frequent are kept; of equally frequent ones the first in order.
+    Of more than `size` in all the most frequent are kept; of equally frequent ones the first in order. Byte
+    pairs are all kept, in their own order: each byte is needed to tell any text. DataError for a limit.
     """
+    if tells_all(symbols):
+        if size is not None or least > 1:
+            raise DataError(
+                "byte pairs are a vocabulary, which says any text only as a whole",
+                hint="lower merges, in place of size or min_count",
+            )
+        return [*SPECIAL, *symbols]
     counts = np.bincount(values[values >= 0].ravel(), minlength=len(symbols))
     kept = [index for index in np.argsort(-counts, kind="stable").tolist() if counts[index] >= max(least, 1)]
     if size is not None:

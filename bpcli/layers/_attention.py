@@ -30,6 +30,7 @@ class Attends(Layer):
     )
 
     several: ClassVar[bool] = True
+    looks_at_others: ClassVar[bool] = True
     masks: ClassVar[Literal["keep", "consume", "make", "ignore"]] = "keep"
 
     @property

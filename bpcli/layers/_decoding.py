@@ -35,6 +35,8 @@ def remembered(name: str, new: Any, ctx: Ctx) -> Any:
     if after > before:
         old, held = held, ctx.buf(name, (n, after, *rest), new.dtype)
         held[:, :seen] = old[:, :seen]
+    if (order := ctx.shared.reorder) is not None:
+        held[:, :seen] = held[order, :seen]
     held[:, seen : seen + t] = new
     return held[:, : seen + t]
 

@@ -79,7 +79,7 @@ class Recurrent(RecurrentFields):
             if before is None or len(before) != n:
                 told = "none" if before is None else len(before)
                 raise ValueError(f"decoding goes on with {n} rows, but {self.type} remembers {told}")
-            return self._parts(before)
+            return self._parts(before if ctx.shared.reorder is None else before[ctx.shared.reorder])
         if initial:
             whole, start = scratch(ctx, "first", (n, self.width), sequence.dtype), 0
             for part in initial:
@@ -147,6 +147,8 @@ class Recurrent(RecurrentFields):
         dz = scratch(ctx, "dz", (t, n, self.gates * units), s.z.dtype)
         ds = tuple(scratch(ctx, "dstate", (len(self.states), n, units), dz.dtype))
         self.steps_back(p, g, s, self._gradients_of_outputs(s, dy, ds, ctx), ds, dz, ctx)
+        if (look := ctx.shared.through_time) is not None:
+            look(ctx.path, dz[::-1] if self.reverse else dz)
         dx = gate_inputs_back(self, p, g, given, dz, ctx)
         return (dx, *self._gradients_of_first(s, ds, ctx)) if ctx.need_dx and s.initial else dx
 

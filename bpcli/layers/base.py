@@ -45,6 +45,9 @@ class Layer(Component):
     #: Whether sequences can be fed to it piece by piece (`Pass.decoding`): it takes each step by itself, or
     #: keeps what it needs of those before.
     by_pieces: ClassVar[bool] = False
+    #: Whether, of several inputs, it looks from the first at the others, which then can stand whole where the
+    #: first comes piece by piece.
+    looks_at_others: ClassVar[bool] = False
     #: Whether x, or of several the first, may be a `Lookup`, and its gradient then is the table's.
     takes_lookups: ClassVar[bool] = False
     #: Whether it knows at which step of the sequence it is: steps beyond those of training are new to it.

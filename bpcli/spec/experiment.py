@@ -92,7 +92,14 @@ class DataSection(Strict):
         "(city=*); layers take them by name with from:",
     )
     target_transform: Annotated[Transform, Named("transforms")] | None = Field(
-        None, description="for a regression target; undone in predictions and metrics"
+        None,
+        description="for a regression target; undone in predictions and metrics. For a column of text that "
+        "is to be written: tokens",
+    )
+    teacher_forcing: bool = Field(
+        default=False,
+        description="for a target that is a sequence to be written: the net gets it, a step behind, as the "
+        "input previous, and is used symbol by symbol. What is given is the input source, or those of inputs",
     )
     augment: Many[Annotated[Augment, Named("augment")]] = Field(
         default=(), description="random changes of the training part, anew in each epoch, after preprocess"

@@ -41,6 +41,7 @@ def chosen_metrics(experiment: Experiment, target: Target) -> tuple[Metric, ...]
         for number, part in enumerate(parts):
             names = ("rmse", "r2") if part.kind == "values" else ("accuracy",)
             names = ("mae", "mase") if part.scale else names
+            names = ("accuracy", "exact_match") if part.ends else names
             made: list[Any] = [known[name].model_validate({}) for name in names]
             chosen += [OnPart(metric, number, target) for metric in made] if target.parts else made
     for index, metric in enumerate(experiment.metrics or ()):

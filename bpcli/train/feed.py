@@ -40,6 +40,7 @@ class Feed:
             )
         self._check_streams(experiment, model)
         self.lengths = self._lengths(experiment)
+        self.ends = model.target.ends
         self.size, self.window = experiment.data.batch_size, experiment.train.accumulate
         self.backend, self.threads, self.augmenter = model.backend, threads, None
         if experiment.data.augment:
@@ -63,7 +64,7 @@ class Feed:
         if self.augmenter is None:  # gathering alone takes a tenth of a millisecond
             made: Iterable[Batch] = batches(self.part, rows, self.size, start)
             if self.lengths is not None:
-                made = (replace(batch, x=trimmed(batch.x)) for batch in made)
+                made = map(self._trimmed, made)
             yield from self._on_device(made, copy=self.window > 1)
             return
         from bpcli.data.prefetch import ahead
@@ -109,6 +110,11 @@ class Feed:
                 "leave it out" if self.shuffle is True else "set data.shuffle: true, or leave it out",
             )
         return lengths(self.part.x)
+
+    def _trimmed(self, batch: Batch) -> Batch:
+        """The batch up to the last symbol of its longest row; a target that is written is cut likewise."""
+        x = trimmed(batch.x)
+        return replace(batch, x=x, y=batch.y[:, : x[-1].shape[1]] if self.ends else batch.y)
 
     def _on_device(self, stream: Iterable[Batch], *, copy: bool) -> Generator[Batch]:
         """A batch that is valid only until the next one is taken must be copied for a window of several."""

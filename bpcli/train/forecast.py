@@ -39,7 +39,7 @@ def forecasts(saved: Saved, part: Part) -> Forecasts:
     assert windows is not None
     made: dict[str, list[NDArray[np.float64]]] = {}
     with model.backend.quiet():
-        for rows, y in outputs(model, part.x, model.workspace()):
+        for rows, y in outputs(model, part.x, saved.workspace()):
             found = in_units(y, model.target, model.loss, saved.pipeline, windows.take(rows), saved.intervals)
             for name, values in found.items():
                 made.setdefault(name, []).append(values)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcli.core.rng import generator
+from bpcli.data.bytepair import as_text, byte_pairs, tokenizers
+from bpcli.data.tokenize import pieces
 from bpcli.data.vocabulary import SPECIAL
 from bpcli.errors import DataError, UsageError
 
@@ -38,6 +40,8 @@ class Writer:
             )
         self._source: Text = source
         self._labels = target.labels
+        if source.level == "bpe":
+            tokenizers()  # says now if it is not there
         self._place = {symbol: index for index, symbol in enumerate(saved.pipeline.vocabularies[0])}
         layers = [built.layer for built in saved.model.built]
         self._by_pieces = all(layer.by_pieces for layer in layers)
@@ -50,12 +54,20 @@ class Writer:
     def write(
         self, prompt: str, *, length: int, temperature: float = 1.0, top_k: int | None = None, seed: int = 0
     ) -> Iterator[str]:
-        """`length` symbols that follow the prompt, each as soon as it is drawn.
+        """The text of `length` symbols that follow the prompt, each as soon as it is drawn.
+
+        Bytes that are not yet a character are held back until they are, or at the end left out.
 
         The chances are those of the net, their logarithms divided by `temperature` (0: always the likeliest
         symbol), of the `top_k` likeliest symbols alone. The same arguments give the same text. Without a
         prompt it begins as after a line break, or after the commonest symbol where there is none.
         """
+        drawn = self._drawn(prompt, length, temperature, top_k, seed)
+        return as_text(drawn) if self._source.level == "bpe" else drawn
+
+    def _drawn(
+        self, prompt: str, length: int, temperature: float, top_k: int | None, seed: int
+    ) -> Iterator[str]:
         known = [self._place.get(token, 1) for token in self._tokens(prompt)] or [self._beginning()]
         rng = generator(seed, "generate")
         for logits in self._steps(known, length):
@@ -64,12 +76,17 @@ class Writer:
             yield self._labels[chosen]
 
     def _tokens(self, prompt: str) -> Sequence[str]:
-        from bpcli.data.tokenize import pieces
-
-        return pieces(prompt, self._source.level)
+        level = self._source.level
+        if any("\ud800" <= c <= "\udfff" for c in prompt):  # what the terminal gave as no UTF-8
+            raise UsageError("the prompt is not UTF-8 text", hint="set the terminal's encoding to UTF-8")
+        if level != "bpe":
+            return pieces(prompt, level)
+        pairs = byte_pairs(self._saved.pipeline.merges or ())
+        return [pairs.symbols[place] for place in pairs.encode(prompt)]
 
     def _beginning(self) -> int:
-        return self._place.get("\n", int(np.argmax(self._model.target.counts)))
+        counts, line = self._model.target.counts, self._place.get("\n", 0)
+        return line if counts[line] else int(np.argmax(counts))
 
     def _steps(self, known: list[int], length: int) -> Iterator[NDArray[np.float64]]:
         """The logarithms of the chances of each next symbol; `known` grows while they are read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from bpcli.errors import BuildError, ConfigError
 
 if TYPE_CHECKING:
     from bpcli.callbacks.base import Callback
+    from bpcli.layers.base import Layer
     from bpcli.spec.experiment import Experiment
     from bpcli.train.trainer import Trainer
 
@@ -34,7 +35,7 @@ class Hooks:
         """The (metric, mode) whose best epoch a callback is about, if one is."""
         return next((found for callback, _ in self._placed if (found := callback.watches())), None)
 
-    def check(self, names: Sequence[str], layers: Sequence[str]) -> None:
+    def check(self, names: Sequence[str], layers: Mapping[str, Layer]) -> None:
         """`names` of the metrics that an epoch reports, `layers` that have something to train."""
         for number, (callback, where) in enumerate(self._placed):
             if callback.alone and any(other.type == callback.type for other, _ in self._placed[:number]):
@@ -73,9 +74,10 @@ class Hooks:
         """What the callbacks add to the event of the end."""
         return {k: v for callback, memory in self._pairs() for k, v in callback.of_run(memory).items()}
 
-    def _pairs(self) -> Iterator[tuple[Callback, dict[str, Any]]]:
-        for (callback, _), memory in zip(self._placed, self.memories, strict=True):
-            yield callback, memory
+    def _pairs(self) -> Iterable[tuple[Callback, dict[str, Any]]]:
+        if not self._placed:  # of a hundred calls a millisecond, most have none to call
+            return ()
+        return zip((callback for callback, _ in self._placed), self.memories, strict=True)
 
     def state(self) -> list[dict[str, Any]]:
         """What a checkpoint keeps: each memory, and what it is about."""

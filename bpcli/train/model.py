@@ -11,7 +11,9 @@ import numpy as np
 
 from bpcli.core.backend import Backend, backend
 from bpcli.core.ctx import Ctx, Pass
+from bpcli.core.rows import Pool
 from bpcli.core.store import Built, Decl, Plan, Store, Symbols, Tree
+from bpcli.data.forcing import PREVIOUS, SOURCE
 from bpcli.errors import BuildError
 from bpcli.layers.base import Layer, Shape
 from bpcli.layers.sequential import Sequential
@@ -56,9 +58,9 @@ class Model:
     def parameters(self) -> int:
         return self.store.size
 
-    def workspace(self, *, seed: int = 0, training: bool = False) -> Ctx:
-        """A fresh workspace on one thread; the input's gradient is not asked for."""
-        ctx = Ctx(Pass(self.backend, seed=seed, training=training))
+    def workspace(self, *, seed: int = 0, training: bool = False, pool: Pool | None = None) -> Ctx:
+        """A fresh workspace, without a pool on one thread; the input's gradient is not asked for."""
+        ctx = Ctx(Pass(self.backend, seed=seed, training=training, pool=pool))
         ctx.child("net").need_dx = False
         return ctx
 
@@ -103,8 +105,14 @@ def build(
     head = {"type": "dense", "units": units, "name": "head", **experiment.model.head_fields()}
     if loss.head_activation != "linear":
         head["activation"] = loss.head_activation
-    if experiment.data.inputs:
-        net = _with_inputs(net, tuple(experiment.data.inputs))
+    if names := input_names(experiment):
+        net = _with_inputs(net, names)
+    elif PREVIOUS in getattr(net, "inputs", ()):
+        raise BuildError(
+            f"the net takes the input '{PREVIOUS}', and without teacher_forcing there is none",
+            ("model",),
+            "set data.teacher_forcing: true",
+        )
     net = with_head(net, shape, head, target.positions, symbols)
     plan = _plan(symbols)
     decl = Decl(plan, (), ("model",))
@@ -114,21 +122,24 @@ def build(
     _check_memory(plan, experiment)
     store = Store(plan, dtype or np.dtype(experiment.train.precision), backend(experiment.train.device))
     store.initialize(experiment.seed)
-    return Model(
-        net,
-        loss.bound(target),
-        target,
-        shape,
-        output,
-        store,
-        store.view(store.w, store.s),
-        store.view(store.g),
-    )
+    p, g = store.view(store.w, store.s), store.view(store.g)
+    model = Model(net, loss.bound(target), target, shape, output, store, p, g)
+    if target.ends:
+        from bpcli.train.forced import check_forced
+
+        check_forced(model)
+    return model
 
 
 def _plan(symbols: Symbols) -> Plan:
     counts = symbols.counts
     return Plan(symbols=max(counts, default=0), symbols_each=counts, padded=symbols.padded)
+
+
+def input_names(experiment: Experiment) -> tuple[str, ...]:
+    """The names of the net's inputs, where it has several."""
+    names = tuple(experiment.data.inputs or ())
+    return (*(names or (SOURCE,)), PREVIOUS) if experiment.data.teacher_forcing else names
 
 
 def _with_inputs(net: Layer, names: tuple[str, ...]) -> Layer:

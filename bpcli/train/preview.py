@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from bpcli.core.backend import one_blas_thread
 from bpcli.data.batches import order
+from bpcli.data.bytepair import tells_all, text_of
+from bpcli.data.forcing import END
 from bpcli.data.inputs import arrays, take
 from bpcli.data.prepare import prepare
 from bpcli.data.records import Batch, Column
 from bpcli.data.several import places
+from bpcli.data.vocabulary import SPECIAL
 from bpcli.errors import ConfigError
 from bpcli.files import Files
 from bpcli.train.model import default_loss
@@ -31,7 +35,7 @@ class Preview:
 
     `rows` are their numbers in the source, `labels` their targets in words, x what the net is given.
     `images` are the same as bytes (n, h, w, 1 or 3), with preprocessing undone; `texts` the symbols of an
-    input that is a sequence of them. None for other inputs.
+    input that is a sequence of them, or of several such with | between. None for other inputs.
     """
 
     rows: list[int]
@@ -82,12 +86,22 @@ def preview(loaded: Loaded, count: int, *, epoch: int = 1) -> Preview:
 
 def _texts(x: Any, pipeline: Pipeline, running: bool) -> list[str] | None:
     """Rows of symbols as text, which is that of the file where it is running text."""
-    vocabulary = pipeline.vocabularies[0]
-    if isinstance(x, tuple) or not vocabulary:
+    target = pipeline.target
+    vocabularies = (*pipeline.vocabularies, target.labels) if target.ends else pipeline.vocabularies
+    if not all(vocabularies):
         return None
-    rows = cast("list[list[int]]", x.tolist())
-    between = "" if running else " "
-    return [between.join(vocabulary[k] for k in row if k > 0) for row in rows]
+    told: list[list[str]] = []
+    for part, vocabulary in zip(arrays(x), vocabularies, strict=True):
+        joined = running or all(len(symbol) == 1 for symbol in vocabulary if symbol not in (*SPECIAL, END))
+        rows = cast("list[list[int]]", part.tolist())
+        told.append([_joined((vocabulary[k] for k in row if k > 0), vocabulary, joined) for row in rows])
+    return [" | ".join(row) for row in zip(*told, strict=True)]
+
+
+def _joined(symbols: Iterable[str], vocabulary: Sequence[str], whole: bool) -> str:
+    if tells_all(vocabulary[len(SPECIAL) :]):  # byte pairs, of which one may be half a character
+        return text_of(symbols)
+    return ("" if whole else " ").join(symbols)
 
 
 def _labels(y: Any, target: Target) -> str:
@@ -106,7 +120,8 @@ def _label(y: Any, target: Target) -> str:
         if not np.ndim(y):
             return target.labels[int(y)]
         if target.positions:
-            return "".join(target.labels[k] for k in cast("list[int]", y.tolist()) if k >= 0)
+            labels = (target.labels[k] for k in cast("list[int]", y.tolist()) if k >= 0)
+            return _joined(labels, target.labels, True)
         shares = sorted(zip(y.tolist(), target.labels, strict=True), reverse=True)
         kept = [(share, label) for share, label in shares if share >= 0.005]
         return " ".join(f"{label} {share:.2f}" for share, label in kept) if len(kept) > 1 else kept[0][1]

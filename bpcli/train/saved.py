@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bpcli.core.backend import one_blas_thread
+from bpcli.core.rows import Pool
 from bpcli.data.memory import part_from_memory
 from bpcli.data.pipeline import Pipeline
 from bpcli.data.prepare import read_part, split_part
@@ -17,6 +19,8 @@ from bpcli.files import Files
 from bpcli.runs.folder import RunFolder, Which
 from bpcli.spec.load import Loaded, load_resolved
 from bpcli.train.average import deployed
+from bpcli.train.decode import decoded, written
+from bpcli.train.environment import threads
 from bpcli.train.evaluate import baseline, chosen_metrics, evaluate, outputs
 from bpcli.train.forecast import Forecasts, ahead, forecasts, recent
 from bpcli.train.intervals import Intervals
@@ -28,6 +32,7 @@ from bpcli.train.session import check_identity, identity_of, placed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bpcli.core.ctx import Ctx
     from bpcli.data.records import Part
     from bpcli.data.series import Windows
     from bpcli.metrics.base import Metric
@@ -80,7 +85,7 @@ class Saved:
             model = build(
                 self.loaded.experiment,
                 self.pipeline.target,
-                self.pipeline.shape,
+                self.pipeline.net_shape,
                 symbols=self.pipeline.symbols,
             )
         if self.meta.get("layout") != model.store.layout():
@@ -90,6 +95,14 @@ class Saved:
         model.store.s[:] = model.backend.asarray(s)
         return model
 
+    def workspace(self) -> Ctx:
+        """A fresh workspace on as many threads as the run was to be trained on."""
+        return self.model.workspace(pool=self._pool)
+
+    @cached_property
+    def _pool(self) -> Pool:
+        return Pool(threads(self.loaded.experiment.train.threads))
+
     def higher_is_better(self, name: str) -> bool:
         """The direction of one of the run's metrics; UsageError for a name that is none."""
         for metric in self.metrics:
@@ -98,15 +111,22 @@ class Saved:
         known = ", ".join(metric.label() for metric in self.metrics)
         raise UsageError(f"the run has no metric '{name}'", hint=f"there are {known}")
 
-    def evaluate(self, split: str = "test", data: str | Path | None = None) -> dict[str, Any]:
-        """Every metric, and the baseline's, over a part of the config's own data or over a file."""
+    def evaluate(
+        self, split: str = "test", data: str | Path | None = None, *, beam: int | None = None
+    ) -> dict[str, Any]:
+        """Every metric, and the baseline's, over a part of the config's own data or over a file.
+
+        Of a net that writes sequences, `decoded` says how right those are that it writes by itself: see
+        `Decoder` for `beam`. The metrics are those of teacher forcing, each symbol after the true ones.
+        """
+        self._check_beam(beam)
         part = self._file(data, target=True) if data is not None else self._split(split)
         model, invert = self.model, self.pipeline.invert_target
-        ctx = model.workspace()
+        ctx = self.workspace()
         with model.backend.quiet():
             metrics = evaluate(model, part, self.metrics, ctx, invert)
             base = baseline(model, part, self.metrics, ctx, invert)
-        return {
+        found = {
             "run": str(self.path),
             "split": str(data) if data is not None else split,
             "checkpoint": self.checkpoint,
@@ -115,15 +135,22 @@ class Saved:
             "metrics": metrics,
             "baseline": base,
         }
+        if model.target.ends:
+            found["decoded"] = decoded(model, part, beam or 1)
+        return found
 
-    def predict(self, rows: Rows, *, every: bool = False) -> Iterator[dict[str, Any]]:
+    def predict(
+        self, rows: Rows, *, every: bool = False, beam: int | None = None
+    ) -> Iterator[dict[str, Any]]:
         """One mapping for each row: its number, the prediction, and for classes the probabilities.
 
         `rows`: a file of the kind that the run was trained on, a list of mappings from column to value, or
         an array (n, ...) in the training file's column order. The target need not be there. A series, which
         must be a file, is continued: a mapping for each step after its end, numbered from 1 and with its
-        time; or with `every`, one for each window, numbered by the line in which it ends.
+        time; or with `every`, one for each window, numbered by the line in which it ends. A sequence to be
+        written is told as its text, found by beam search where `beam` is over 1.
         """
+        self._check_beam(beam)
         series = bool(self.model.target.scale)
         if every and not series:
             raise UsageError("the run predicts rows, not a series", hint="leave --all out: all are predicted")
@@ -136,7 +163,12 @@ class Saved:
         if series and not every:
             yield from ahead(self, part)
             return
-        chunks = outputs(self.model, part.x, self.model.workspace())
+        if self.model.target.ends:
+            for chosen, texts in written(self.model, part.x, beam or 1):
+                for number, text in zip(part.rows[chosen].tolist(), texts, strict=True):
+                    yield {"row": number, "prediction": text, "probabilities": None}
+            return
+        chunks = outputs(self.model, part.x, self.workspace())
         while True:
             with self.model.backend.quiet():  # not around the yields: the caller's warnings are his own
                 chunk = next(chunks, None)
@@ -154,6 +186,10 @@ class Saved:
         if not self.model.target.scale:
             raise UsageError("the run predicts rows, not a series", hint="a picture is of a series")
         return forecasts(self, recent(self._file(path, target=False, stride=1)))
+
+    def _check_beam(self, beam: int | None) -> None:
+        if beam is not None and not self.model.target.ends:
+            raise UsageError("a beam search is for sequences that a net writes", hint="leave --beam out")
 
     def _said(
         self, numbers: NDArray[np.int64], y: NDArray[Any], windows: Windows | None

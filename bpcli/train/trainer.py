@@ -34,6 +34,7 @@ from bpcli.train.update import Update, loss_now
 if TYPE_CHECKING:
     from bpcli.data.records import Prepared
     from bpcli.data.series import Windows
+    from bpcli.layers.base import Layer
     from bpcli.runs.folder import RunFolder
     from bpcli.spec.experiment import Experiment
     from bpcli.train.model import Model
@@ -118,18 +119,20 @@ class Trainer:
         model, store, ctx = self.model, self.model.store, self.ctx
         ctx.shared.step, ctx.shared.rows = self.step, sum(map(len, window))
         norms = [model.loss.weight(batch) for batch in window]
-        norm = sum(norms) or 1.0  # all weights zero: a step that learns nothing
+        weight = sum(norms)
+        norm = weight or 1.0  # all weights zero: a step that learns nothing
         total = 0.0
         for k, batch in enumerate(window):
             ctx.shared.micro, ctx.shared.begins = k, self.batch == k == 0
             value, y = self.experiment.method.gradient(model, batch, norm, ctx)
             store.sum_up(k, len(window))
-            ctx.child("net").commit(model.p)
+            if ctx.shared.pending:
+                ctx.child("net").commit(model.p)
             total += value
-            self._score(batch, y, value * sum(norms), norms[k], self.feed.windows(self.batch + k))
+            self._score(batch, y, value * weight, norms[k], self.feed.windows(self.batch + k))
         penalty = self.penalties.add_to_gradient(ctx.child("penalties"))
         if penalty:
-            self.scores.add_to("loss", [penalty * sum(norms), 0.0])
+            self.scores.add_to("loss", [penalty * weight, 0.0])
         store.spare_frozen()
         self.hooks.after_gradient(self)
         self.gradient_norm = clip(store, self.experiment.train)
@@ -219,10 +222,10 @@ class Trainer:
         )  # fmt: skip
 
     @property
-    def trained_layers(self) -> tuple[str, ...]:
-        """The layers with parameters that are not frozen, in the net's order."""
+    def trained_layers(self) -> dict[str, Layer]:
+        """The layers with parameters that are not frozen, in the net's order, by their names."""
         trained = {param.path for param in self.model.store.params if not param.frozen}
-        return tuple(".".join(built.path) for built in self.model.built if built.path in trained)
+        return {".".join(built.path): built.layer for built in self.model.built if built.path in trained}
 
     def higher_is_better(self, monitor: str) -> bool:
         """The direction of a metric named as in `val.accuracy`."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from bpcli.core.ctx import Ctx, Pass
 from bpcli.core.store import Decl, Plan, Store, Tree
+from bpcli.data.inputs import each
 from bpcli.spec.registry import family
 from tests.generic.namespace import BACKENDS
 
@@ -86,8 +87,10 @@ class Symbols:
         return getattr(self._layer, name)
 
     def forward(self, p: Any, x: Any, ctx: Any) -> Any:
-        whole = np.floor(np.abs(x.real) * 1e4) % self._count
-        return self._layer.forward(p, whole.astype(x.dtype), ctx)
+        return self._layer.forward(p, each(self._numbers, x), ctx)
+
+    def _numbers(self, x: Any) -> Any:
+        return (np.floor(np.abs(x.real) * 1e4) % self._count).astype(x.dtype)
 
 
 def cases(family_name: str) -> list[tuple[str, Any, tuple[int, ...]]]:

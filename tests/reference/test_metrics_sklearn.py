@@ -16,6 +16,7 @@ from bpcli.metrics._prediction import Prediction
 from bpcli.metrics.accuracy import Accuracy
 from bpcli.metrics.base import Metric
 from bpcli.metrics.confusion_matrix import ConfusionMatrix
+from bpcli.metrics.exact_match import ExactMatch
 from bpcli.metrics.f1 import F1
 from bpcli.metrics.f1_macro import F1Macro
 from bpcli.metrics.mae import Mae
@@ -163,3 +164,17 @@ def test_errors_of_values(d: int, seed: int):
         (R2(), "r2_score"),
     ):
         same(metric, getattr(sk, name)(t, y), target, y, t, Mse())
+
+
+@oracle("metrics", "exact_match", by="scikit-learn")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_exact_match_is_the_accuracy_of_whole_rows(seed: int):
+    rng = np.random.default_rng(seed)
+    target = Target("classes", ("c",), tuple("ab"), (1, 1), 2, positions=(3,))
+    y = rng.normal(size=(N, 3, 2))
+    t = rng.integers(0, 2, (N, 3))
+    t[np.arange(3) > rng.integers(0, 3, N)[:, None]] = -1
+    said = np.where(t >= 0, y.argmax(-1), -1)
+    expected = sk.accuracy_score([str(row) for row in t], [str(row) for row in said])
+    assert 0 < expected < 1
+    same(ExactMatch(), expected, target, y, t, CrossEntropy())

@@ -131,8 +131,10 @@ def test_all_origins_on_request(trained: tuple[Path, Outcome, Saved]) -> None:
     rows = list(saved.predict(folder / "data.csv", every=True))
     assert [row["row"] for row in rows] == list(range(7, N + 2))  # the lines of the last steps seen
     last = list(saved.predict(folder / "data.csv"))
-    assert list(rows[-1]["prediction"].values()) == [row["prediction"] for row in last]
-    assert rows[-1]["details"]["y+2_high90"] == last[1]["details"]["high90"]
+    assert list(rows[-1]["prediction"].values()) == pytest.approx(
+        [row["prediction"] for row in last], rel=1e-12
+    )
+    assert rows[-1]["details"]["y+2_high90"] == pytest.approx(last[1]["details"]["high90"], rel=1e-12)
 
 
 def test_a_forecast_as_a_table(trained: tuple[Path, Outcome, Saved]) -> None:

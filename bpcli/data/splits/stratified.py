@@ -84,6 +84,14 @@ def _classes(records: Records) -> NDArray[np.int64]:
     refuse_missing(records)
     combined = np.zeros(len(records), dtype=np.int64)
     for column in records.targets:
+        if column.kind not in ("number", "text"):
+            raise DataError(
+                f"a stratified split needs one class for each row, and target '{column.name}' is a "
+                f"{'sequence of symbols' if column.kind == 'sequence' else column.kind}",
+                file=records.file,
+                path="data.split",
+                hint="use {type: chronological} where the order of the rows counts, else {type: random}",
+            )
         distinct, codes = classes_of(column)
         if column.kind == "number":
             _refuse_measurements(column, distinct, records)
