@@ -22,4 +22,6 @@ class Relu(Activation):
         return ctx.xp.maximum(x, 0, out=out)
 
     def backward(self, dy: Any, x: Any, y: Any, out: Any, ctx: Ctx) -> Any:
-        return ctx.xp.multiply(dy, y.real > 0, out=out)
+        return ctx.xp.multiply(
+            dy, ctx.xp.sign(y.real, out=out), out=out
+        )  # as numbers: no cast of a truth value

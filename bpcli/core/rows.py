@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 #: Work (in flops, or in array elements times ten) that is worth a block of its own: a fork and join costs
 #: 13 to 21 µs, a block of this size several times as much.
@@ -37,7 +39,7 @@ class Pool:
         while True:
             self._inbox.get()()
 
-    def run(self, kernel: Callable[[slice], Any], blocks: Sequence[slice]) -> None:
+    def run(self, kernel: Callable[[T], Any], blocks: Sequence[T]) -> None:
         """Calls kernel(block) for every block; the first error of any block is raised here."""
         if self.threads == 1 or len(blocks) == 1:
             for block in blocks:

@@ -34,6 +34,11 @@ class Tree(dict[str, Any]):
     trainable: bool = False
     frozen: bool = False
 
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        if not isinstance(value, Tree):  # an attribute proper is found much faster than by __getattr__
+            self.__dict__[name] = value
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]

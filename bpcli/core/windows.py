@@ -123,10 +123,7 @@ def pad(x: Any, axes: Axes, scratch: Any) -> Any:
         return x
     h, w = axes
     padded = framed(len(x), axes, x.shape[3], scratch)
-    padded[:, : h.inside.start] = 0
-    padded[:, h.inside.stop :] = 0
-    padded[:, :, : w.inside.start] = 0
-    padded[:, :, w.inside.stop :] = 0
+    _zeros_around(padded, axes)
     padded[:, h.inside, w.inside] = x[:, h.kept, w.kept]
     return padded
 
@@ -144,6 +141,41 @@ def windows(x: Any, axes: Axes, xp: Any) -> Any:
     shape = (n, h.out, w.out, h.kernel, w.kernel, c)
     strides = (sn, sh * h.stride, sw * w.stride, sh * h.dilation, sw * w.dilation, sc)
     return xp.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+class Sliding:
+    """The windows of some images of x (n, h, w, c) at a time: of a padded copy, or of a bare x itself.
+
+    What does not depend on the images is made once: the view of all windows, and the zeros around the copy.
+    `border` (flat) has room for `images` padded images.
+    """
+
+    def __init__(self, x: Any, axes: Axes, images: int, border: Any, xp: Any) -> None:
+        h, w = axes
+        self._inner: Any = None
+        if is_bare(axes):
+            self._view = windows(x, axes, xp)
+            return
+        padded = framed(images, axes, x.shape[3], border)
+        _zeros_around(padded, axes)
+        self._x, self._inner = x[:, h.kept, w.kept], padded[:, h.inside, w.inside]
+        self._view = windows(padded, axes, xp)
+
+    def of(self, some: slice) -> Any:
+        """The windows (n, windows down, windows across, kh, kw, c) of these images; valid until the next."""
+        if self._inner is None:
+            return self._view[some]
+        n = some.stop - some.start
+        self._inner[:n] = self._x[some]
+        return self._view[:n]
+
+
+def _zeros_around(padded: Any, axes: Axes) -> None:
+    h, w = axes
+    padded[:, : h.inside.start] = 0
+    padded[:, h.inside.stop :] = 0
+    padded[:, :, : w.inside.start] = 0
+    padded[:, :, w.inside.stop :] = 0
 
 
 def rows(view: Any, groups: int, scratch: Any) -> Any:

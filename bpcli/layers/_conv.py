@@ -11,7 +11,7 @@ from typing import Any
 
 from bpcli.core.ctx import Ctx
 from bpcli.core.rows import BLOCK_WORK, grid
-from bpcli.core.windows import Axes, Tiling, framed, is_bare, pad, pad_size, rows, windows
+from bpcli.core.windows import Axes, Sliding, Tiling, framed, is_bare, pad_size, rows
 from bpcli.layers._depthwise import depthwise, depthwise_backward
 from bpcli.layers._scratch import per_thread, repeated
 
@@ -69,24 +69,30 @@ def correlate(x: Any, V: Any, b: Any, y: Any, axes: Axes, ctx: Ctx) -> Any:
         return y
     tiling = Tiling.of(axes, groups * k)
     scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
-    borders = per_thread(ctx, "padded", tiling.images * pad_size(axes, x.shape[-1]), x.dtype)
-
+    sliding = _sliding(x, axes, tiling, ctx)
     bias = None if b is None else repeated(b, axes[1].out, ctx)
+    bands = list(tiling.bands())
 
     def block(images: slice) -> None:
-        mine, border = scratch.pop(), borders.pop()
+        mine, over = scratch.pop(), sliding.pop()
         for some in tiling.batches(images):
-            view = windows(pad(x[some], axes, border), axes, xp)
-            for band in tiling.bands():
+            view = over.of(some)
+            for band in bands:
                 out = y[some, band]
                 xp.matmul(rows(view[:, band], groups, mine), V, out=by_group(out, groups))
                 if bias is not None:
                     out += bias
         scratch.append(mine)
-        borders.append(border)
+        sliding.append(over)
 
     ctx.rows(len(x), 2.0 * y.size * k, block)
     return y
+
+
+def _sliding(x: Any, axes: Axes, tiling: Tiling, ctx: Ctx) -> list[Sliding]:
+    """The windows of x, for each thread with a padded copy of its own."""
+    borders = per_thread(ctx, "padded", tiling.images * pad_size(axes, x.shape[-1]), x.dtype)
+    return [Sliding(x, axes, tiling.images, border, ctx.xp) for border in borders]
 
 
 def input_gradient(dy: Any, W: Any, groups: int, dx: Any, axes: Axes, ctx: Ctx) -> Any:
@@ -145,27 +151,27 @@ def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, 
         flat = dy.reshape(-1, filters)
         ctx.matmul(x.reshape(len(flat), -1).T, flat, dV[0])
         if db is not None:
-            xp.matmul(xp.ones(len(flat), dy.dtype), flat, out=db)
+            ctx.ones(len(flat), dy.dtype).dot(flat, db)
         return
     k = dV.shape[1]
     tiling = Tiling.of(axes, groups * k)
     scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
-    borders = per_thread(ctx, "padded", tiling.images * pad_size(axes, x.shape[-1]), x.dtype)
+    sliding = _sliding(x, axes, tiling, ctx)
     products = per_thread(ctx, "product", dW.size, x.dtype)
     blocks = grid(len(x), min(2.0 * dy.size * k, float(BLOCK_WORK) * max(1, PARTIAL // dW.size)))
     partial = ctx.buf("partial", (len(blocks), *dV.shape), x.dtype)
     partial_b = ctx.buf("partial_b", (len(blocks), filters), x.dtype)
-    ones = xp.ones(tiling.rows, x.dtype)
+    ones, bands = ctx.ones(tiling.rows, x.dtype), list(tiling.bands())
 
     def block(images: slice) -> None:
-        mine, border, product = scratch.pop(), borders.pop(), products.pop()
+        mine, over, product = scratch.pop(), sliding.pop(), products.pop()
         number = images.start // blocks[0].stop
         total, total_b = partial[number], partial_b[number]
         total[...] = 0
         total_b[...] = 0
         for some in tiling.batches(images):
-            view = windows(pad(x[some], axes, border), axes, xp)
-            for band in tiling.bands():
+            view = over.of(some)
+            for band in bands:
                 out = dy[some, band]
                 of_x = rows(view[:, band], groups, mine).swapaxes(1, 2)
                 total += xp.matmul(of_x, by_group(out, groups), out=product.reshape(dV.shape))
@@ -173,7 +179,7 @@ def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, 
                     flat = out.reshape(-1, filters)
                     total_b += ones[: len(flat)] @ flat
         scratch.append(mine)
-        borders.append(border)
+        sliding.append(over)
         products.append(product)
 
     ctx.shared.pool.run(block, blocks)

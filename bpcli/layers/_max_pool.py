@@ -20,13 +20,13 @@ class MaxPool(Pool):
 
     def unpool(self, x: Any, y: Any, dy: Any, dx: Any, axis: Axis, ctx: Ctx) -> None:
         xp, alone = ctx.xp, is_partition(axis)
+        pairs = [axis.pairs(tap) for tap in range(axis.kernel)]
 
         def route(dy: Any, dx: Any, x: Any, y: Any, left: Any, share: Any) -> None:
             left[...] = dy  # what no tap has taken yet
             if not alone:
                 dx[...] = 0
-            for tap in range(axis.kernel):
-                some, values = axis.pairs(tap)
+            for tap, (some, values) in enumerate(pairs):
                 taken = share[:, :, some]
                 if tap == axis.kernel - 1:
                     taken = left[:, :, some]

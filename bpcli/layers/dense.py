@@ -14,6 +14,11 @@ from bpcli.spec.base import Example
 from bpcli.spec.registry import Named
 
 
+def as_rows(a: Any) -> Any:
+    """a (n, ..., k) as a matrix (n..., k), a view."""
+    return a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
+
+
 class Dense(Layer):
     """y = f(x W + b), the fully connected layer, with an activation f if one is named.
 
@@ -62,9 +67,8 @@ class Dense(Layer):
         return (*shape[:-1], self.units)
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
-        flat = x.reshape(-1, x.shape[-1])  # (n..., in): one matmul for all leading axes
         z = ctx.buf("z", (*x.shape[:-1], self.units), x.dtype)
-        flat_z = z.reshape(-1, self.units)
+        flat, flat_z = as_rows(x), as_rows(z)  # (n..., in): one matmul for all leading axes
         ctx.matmul(flat, p.W, flat_z)
         if self.bias:
             flat_z += p.b
@@ -74,14 +78,14 @@ class Dense(Layer):
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         x = ctx.saved
         dz = dy if self.activation is None else activate_backward(self.activation, dy, ctx)
-        flat_dz = dz.reshape(-1, self.units)
+        flat_dz = as_rows(dz)
         ctx.matmul(x.T, flat_dz, g.W)
         if self.bias:
-            flat_dz.sum(axis=0, out=g.b)
+            ctx.ones(len(flat_dz), dz.dtype).dot(flat_dz, g.b)  # a sum along columns is slower
         if not ctx.need_dx:
             return None
         dx = ctx.buf("dx", (*dy.shape[:-1], x.shape[-1]), dy.dtype)
-        ctx.matmul(flat_dz, p.W.T, dx.reshape(-1, x.shape[-1]))
+        ctx.matmul(flat_dz, p.W.T, as_rows(dx))
         return dx
 
     def final_activation(self) -> Activation | None:

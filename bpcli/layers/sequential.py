@@ -129,7 +129,27 @@ class Sequential(Layer):
             symbols.append(decl.plan.symbols)
         return shapes[-1]
 
+    @cached_property
+    def is_chain(self) -> bool:
+        """Whether each layer takes what the one before it gives, as it is, and none of them makes a mask."""
+        plain = not self.inputs and self.sources == tuple(range(len(self.layers)))
+        return plain and not any(self.lazy) and all(layer.masks != "make" for layer in self.layers)
+
+    def _chain(self, p: Tree, ctx: Ctx) -> tuple[Any, ...]:
+        """(layer, its p, whether anything in it is trained, its ctx) of each child, looked up once."""
+        if ctx.walk is None or ctx.walk[0] is not p:
+            walk = ((layer, p[key], p[key].trainable, ctx.child(key)) for key, layer in self.steps)
+            ctx.walk = p, tuple(walk)
+        return ctx.walk[1]
+
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
+        if self.is_chain and ctx.mask is None and not ctx.masks and ctx.shared.watch is None:
+            wanted = ctx.need_dx
+            for layer, own, trainable, child in self._chain(p, ctx):
+                child.mask, child.masks, child.need_dx = None, (), wanted
+                x = layer.forward(own, x, child)
+                wanted = wanted or trainable
+            return x
         outputs, masks, wanted = [x], [ctx.mask], [ctx.need_dx] * (1 + len(self.inputs))
         if self.inputs:
             outputs += x
@@ -146,6 +166,14 @@ class Sequential(Layer):
         return outputs[-1]
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
+        if self.is_chain:
+            for (layer, own, trainable, child), (key, _) in zip(
+                reversed(self._chain(p, ctx)), reversed(self.steps), strict=True
+            ):
+                if not (trainable or child.need_dx):  # nothing here or below is trained
+                    return None
+                dy = layer.backward(own, g[key], dy, child)
+            return dy
         children = [(ctx.child(key), p[key].trainable) for key, _ in self.steps]
         parts = len(self.inputs)
         wanted = [ctx.need_dx] * (1 + parts) + [child.need_dx or trainable for child, trainable in children]

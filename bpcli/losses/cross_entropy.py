@@ -66,7 +66,7 @@ class CrossEntropy(Loss):
         xp.subtract(y, real(y).max(axis=1, keepdims=True), out=z)
         p = ctx.buf("p", y.shape, y.dtype)
         xp.exp(z, out=p)
-        total = p.dot(xp.ones(k, y.dtype))  # for short rows much faster than a sum along them
+        total = p.dot(ctx.ones(k, y.dtype))  # for short rows much faster than a sum along them
         p /= total[:, None]
         losses = xp.log(total)
         if t.ndim == 1:  # q is one-hot: pick instead of multiplying by zeros
@@ -75,7 +75,7 @@ class CrossEntropy(Loss):
                 t = xp.where(ignored, 0, t)  # what is ignored need not be a class at all
             true = xp.arange(0, n * k, k) + t
             if not s:
-                losses -= z.reshape(-1)[true]
+                losses -= z.reshape(-1).take(true)
                 p.reshape(-1)[true] -= 1
             else:
                 losses -= (1 - s) * z.reshape(-1)[true] + s / k * z.sum(axis=1)

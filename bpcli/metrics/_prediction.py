@@ -42,6 +42,7 @@ class Prediction:
         self.outputs, self.y, self.loss = outputs, y, loss
         self.loss_sum, self.norm = loss_sum, norm
         self._invert, self._windows = invert, windows
+        self._labels: Array | None = None
         self.owner: Array | None = None
         if has_places(y):
             known = y.ravel() >= 0
@@ -56,12 +57,17 @@ class Prediction:
         """(n, k) for classes, (n, d) for binary columns; scores where the loss gives no probabilities."""
         return self.loss.predict(self.outputs, np)
 
-    @cached_property
+    @property
     def labels(self) -> Array:
         """The class (n,) of each row: that of the largest output, which one output's sign decides."""
-        if self.outputs.shape[1] == 1:
-            return (self.probabilities[:, 1] > self.probabilities[:, 0]).astype(np.int64)
-        return self.outputs.argmax(axis=1)
+        found = self._labels  # asked for at every step: functools' own way takes a lock each time
+        if found is None:
+            if self.outputs.shape[1] == 1:
+                found = (self.probabilities[:, 1] > self.probabilities[:, 0]).astype(np.int64)
+            else:
+                found = self.outputs.argmax(axis=1)
+            self._labels = found
+        return found
 
     @cached_property
     def exact_probabilities(self) -> Array:

@@ -23,7 +23,7 @@ class Accuracy(Metric):
             right = prediction.labels == prediction.y
         else:
             right = (prediction.probabilities > 0.5) == (prediction.y > 0.5)
-        return np.array([right.sum(), right.size], dtype=np.float64)
+        return np.array((np.count_nonzero(right), right.size), dtype=np.float64)
 
     def value(self, sums: NDArray[np.float64], target: Target) -> float:
         return float(sums[0] / sums[1]) if sums[1] else float("nan")

@@ -15,6 +15,7 @@ class Adam(Optimizer):
 
     m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo the start at zero. With `amsgrad` the largest v so far
     takes the place of v (Reddi, Kale and Kumar, 2018).
+    The slots hold m / (1 - β₁) and v / (1 - β₂), which spares a pass over the vectors each.
     ε is added to √v̂, as in the paper and in PyTorch. Keras adds it to √v before the correction, and its
     default is 1e-7.
     Source: Kingma and Ba, 2015.
@@ -35,16 +36,16 @@ class Adam(Optimizer):
         xp, m, v = ctx.xp, s["m"], s["v"]
         d = ctx.buf("d", w.shape, w.dtype)
         m *= self.beta1
-        m += xp.multiply(g, 1 - self.beta1, out=d)
+        m += g
         v *= self.beta2
         g *= g
-        g *= 1 - self.beta2
         v += g
         if self.amsgrad:
             v = xp.maximum(s["v_max"], v, out=s["v_max"])
-        root = (1 - self.beta2**t) ** 0.5  # √v̂ + ε = (√v + ε root) / root: one pass less
+        # √v̂ + ε = (√slot + ε / root) root, and the two factors go into the rate: two passes less.
+        root = ((1 - self.beta2) / (1 - self.beta2**t)) ** 0.5
         xp.sqrt(v, out=d)
-        d += self.eps * root
+        d += self.eps / root
         xp.divide(m, d, out=d)
-        d *= rate * root / (1 - self.beta1**t)
+        d *= rate * (1 - self.beta1) / (1 - self.beta1**t) / root
         w -= d

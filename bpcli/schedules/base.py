@@ -71,8 +71,9 @@ class Schedule(Component):
         steps = self.warmup_steps(clock)
         if clock.step < steps:
             return lr * (clock.step + 1) / steps
-        after = replace(clock, step=clock.step - steps, horizon=max(1, clock.horizon - steps))
-        return lr * self.factor(after, lr)
+        if steps:
+            clock = replace(clock, step=clock.step - steps, horizon=max(1, clock.horizon - steps))
+        return lr * self.factor(clock, lr)
 
     def warmup_steps(self, clock: Clock) -> int:
         """The number of steps over which the rate rises."""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from bpcli.train.trainer import Trainer
 
 
+#: Weights that a thread steps through at a time, where each weight's step is its own.
+_CUT = 1 << 17
+
+
 class Piece(NamedTuple):
     """A part of the vector that the optimizer steps through at once, and what its rate is multiplied by."""
 
@@ -51,11 +55,19 @@ class Update:
         """Step t at this rate; `before` is the loss that led to the gradient, `loss()` that of now."""
         for group, scale, decay in self._decays:
             self._store.decay(rate * scale * decay, group)
-        for number, (w, g, slots, scale) in enumerate(self._pieces):
-            here = ctx if len(self._pieces) == 1 else ctx.child(str(number))
-            self._optimizer.step(w, g, slots, rate * scale, t, here)
+        if len(self._pieces) == 1:
+            w, g, slots, scale = self._pieces[0]
+            self._optimizer.step(w, g, slots, rate * scale, t, ctx)
             if self._optimizer.searches:
-                self._optimizer.search(w, slots, before, loss, here)
+                self._optimizer.search(w, slots, before, loss, ctx)
+        else:
+            places = [ctx.child(str(number)) for number in range(len(self._pieces))]
+
+            def step(number: int) -> None:
+                w, g, slots, scale = self._pieces[number]
+                self._optimizer.step(w, g, slots, rate * scale, t, places[number])
+
+            ctx.shared.pool.run(step, range(len(self._pieces)))
         for constraint, w in self._constrained:
             constraint.project(w, ctx)
 
@@ -84,7 +96,13 @@ class Update:
                 cuts[-1] = (slice(cuts[-1][0].start, entry.slice.stop), scale)
             else:
                 cuts.append((entry.slice, scale))
-        return cuts
+        if self._optimizer.scope != "weight":
+            return cuts
+        return [
+            (slice(start, min(start + _CUT, whole.stop)), scale)
+            for whole, scale in cuts
+            for start in range(whole.start, whole.stop, _CUT)
+        ]
 
     def _views(self, where: slice) -> tuple[Any, Any, dict[str, Any]]:
         slots = {name: slot[where] for name, slot in self.slots.items()}
