@@ -1,4 +1,8 @@
-"""Times two commands in turn, A B A B …, as whole processes: wall seconds and peak memory."""
+"""Times commands in turn, A B C A B C …, as whole processes: seconds, processor seconds and peak memory.
+
+Peak memory begins with that of the process that starts another: whoever imports this imports no more than
+the standard library.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -18,10 +25,13 @@ class Run:
     peak_mib: float
 
 
-def once(command: Sequence[str], cwd: str) -> Run:
+def once(command: Sequence[str], cwd: str, threads: int | None = None) -> Run:
     """One whole process, its output thrown away; SystemExit where it fails."""
+    environment = {**os.environ, **({} if threads is None else dict.fromkeys(THREADS, str(threads)))}
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     complaint = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -32,27 +42,29 @@ def once(command: Sequence[str], cwd: str) -> Run:
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale / 2**20)
 
 
-def compare(a: Sequence[str], b: Sequence[str], cwd: str, repeats: int) -> dict[str, float]:
-    """Medians of `repeats` pairs after one warm-up each: seconds and MiB of both, and the ratios a/b."""
-    once(a, cwd), once(b, cwd)
-    pairs = [(once(a, cwd), once(b, cwd)) for _ in range(repeats)]
+def compare(
+    commands: Mapping[str, Sequence[str]], cwd: str, repeats: int, threads: int | None = None
+) -> dict[str, Run]:
+    """Of each command the medians of `repeats` rounds, after one to warm up."""
+    for command in commands.values():
+        once(command, cwd, threads)
+    rounds = [
+        {name: once(command, cwd, threads) for name, command in commands.items()} for _ in range(repeats)
+    ]
     median = statistics.median
     return {
-        "a_seconds": median(x.seconds for x, _ in pairs),
-        "b_seconds": median(y.seconds for _, y in pairs),
-        "a_mib": median(x.peak_mib for x, _ in pairs),
-        "b_mib": median(y.peak_mib for _, y in pairs),
-        "time_ratio": median(x.seconds / y.seconds for x, y in pairs),
-        "cpu_ratio": median(x.cpu_seconds / y.cpu_seconds for x, y in pairs),
-        "memory_ratio": median(x.peak_mib / y.peak_mib for x, y in pairs),
+        name: Run(
+            median(one[name].seconds for one in rounds),
+            median(one[name].cpu_seconds for one in rounds),
+            median(one[name].peak_mib for one in rounds),
+        )
+        for name in commands
     }
 
 
-def warn_if_busy() -> None:
-    """The load of other processes shows in every figure."""
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        print(f"warning: the machine is busy (load {load:.1f}); the figures will scatter", file=sys.stderr)
+def script(name: str) -> str:
+    """A command of the environment that runs this."""
+    return str(Path(sys.executable).parent / name)
 
 
-__all__ = ["Run", "compare", "once", "warn_if_busy"]
+__all__ = ["Run", "compare", "once", "script"]

@@ -16,6 +16,7 @@ from bpcli.cli.generate import generate
 from bpcli.cli.gradcheck import gradcheck
 from bpcli.cli.list import list_
 from bpcli.cli.predict import predict
+from bpcli.cli.profile import profile
 from bpcli.cli.resume import resume
 from bpcli.cli.show import show
 from bpcli.cli.summary import summary
@@ -86,6 +87,7 @@ _add(generate)
 _add(check)
 _add(summary)
 _add(gradcheck)
+_add(profile)
 _add(list_, "list")
 _add(show)
 app.add_typer(data, name="data")

@@ -23,6 +23,7 @@ COMMANDS = (
     "check",
     "summary",
     "gradcheck",
+    "profile",
     "list",
     "show",
 )

@@ -1,0 +1,1 @@
+"""bpcli side by side with its peers: `python -m benchmarks`."""
