@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -62,22 +63,24 @@ class BatchNorm(Layer):
         centred = ctx.buf("centred", flat.shape, x.dtype)
         y = ctx.buf("y", x.shape, x.dtype)
         flat_y = y.reshape(flat.shape)
+        lines, along = _in_lines(x.shape, xp)
         real = None if ctx.mask is None else positions(ctx.mask, x.shape, xp).reshape(-1, 1)
         if training:
             weights, m = _weights(flat, real, xp)
             mean = (weights @ flat)[0]
-            xp.subtract(flat, mean, out=centred)
+            xp.subtract(x.reshape(lines), along(mean), out=centred.reshape(lines))
             if real is not None:
                 centred *= real
             var = (weights @ xp.multiply(centred, centred, out=flat_y))[0]
             self._observe(p, mean, var, m, ctx)
         else:
-            xp.subtract(flat, p.running_mean, out=centred)
+            xp.subtract(x.reshape(lines), along(p.running_mean), out=centred.reshape(lines))
             var = p.running_var
         inverse = 1.0 / xp.sqrt(var + self.eps)
-        xp.multiply(centred, inverse * p.gamma if self.scale else inverse, out=flat_y)
+        y_lines, slope = y.reshape(lines), inverse * p.gamma if self.scale else inverse
+        xp.multiply(centred.reshape(lines), along(slope), out=y_lines)
         if self.center:
-            flat_y += p.beta
+            y_lines += along(p.beta)
         ctx.saved = centred, inverse, training, real
         return y
 
@@ -104,19 +107,30 @@ class BatchNorm(Layer):
             g.beta[...] = with_dy * m
         if not ctx.need_dx:
             return None
-        slope = inverse * p.gamma if self.scale else inverse
+        lines, along = _in_lines(dy.shape, xp)
+        slope, dx_lines = along(inverse * p.gamma if self.scale else inverse), dx.reshape(lines)
         if not training:
-            return xp.multiply(dy, slope, out=dx)
-        xp.multiply(centred, with_x * inverse, out=flat_dx)
-        flat_dx += with_dy
-        xp.subtract(flat, flat_dx, out=flat_dx)
-        flat_dx *= slope
+            xp.multiply(dy.reshape(lines), slope, out=dx_lines)
+            return dx
+        xp.multiply(centred.reshape(lines), along(with_x * inverse), out=dx_lines)
+        dx_lines += along(with_dy)
+        xp.subtract(dy.reshape(lines), dx_lines, out=dx_lines)
+        dx_lines *= slope
         if real is not None:
             flat_dx *= real
         return dx
 
     def flops(self, shape: Shape, output: Shape) -> int:
         return 4 * prod(output)
+
+
+def _in_lines(shape: tuple[int, ...], xp: Any) -> tuple[tuple[int, int], Callable[[Any], Any]]:
+    """The shape in which whole lines of an image are rows, and a channel's numbers (c,) along such a row.
+
+    NumPy goes through an array by its last axis, and a few channels make that a short way.
+    """
+    times = shape[-2] if len(shape) > 2 else 1
+    return (-1, times * shape[-1]), (lambda a: a) if times == 1 else (lambda a: xp.tile(a, times))
 
 
 def _weights(a: Any, real: Any, xp: Any) -> tuple[Any, int]:
