@@ -129,8 +129,9 @@ def _in_lines(shape: tuple[int, ...], xp: Any) -> tuple[tuple[int, int], Callabl
 
     NumPy goes through an array by its last axis, and a few channels make that a short way.
     """
-    times = shape[-2] if len(shape) > 2 else 1
-    return (-1, times * shape[-1]), (lambda a: a) if times == 1 else (lambda a: xp.tile(a, times))
+    *before, c = shape
+    times = before[-1] if len(before) > 1 else 1
+    return (-1, times * c), (lambda a: a) if times == 1 else (lambda a: xp.tile(a, times))
 
 
 def _weights(a: Any, real: Any, xp: Any) -> tuple[Any, int]:
