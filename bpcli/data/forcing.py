@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: What every sequence that is written ends with, and what is before its first symbol; and its number.
 END, ENDS = "<end>", len(SPECIAL)
-#: The names of the net's inputs: what is given, where the config has no names of its own, and this one.
-SOURCE, PREVIOUS = "source", "previous"
 
 
 def ended(y: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,6 +12,9 @@ from bpcli.layers.base import Layer
 
 #: The name under which the layers of a list take what the list itself gets.
 INPUT = "input"
+#: With teacher forcing, the net's inputs: what is given, where the config has no names of its own for it, and
+#: the sequence that is to be written, a step behind.
+SOURCE, PREVIOUS = "source", "previous"
 
 #: Whose output a layer takes, or those of several. Values are numbered: 0 is the list's input, then come the
 #: named parts of it, if it has any, and then what each layer gives.

@@ -5,10 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from bpcli.layers._preset import Preset
+from bpcli.layers._wiring import PREVIOUS, SOURCE
 from bpcli.layers.base import Layer
 from bpcli.spec.base import Example
-
-SOURCE, PREVIOUS = "source", "previous"
 
 
 class Seq2seq(Preset):

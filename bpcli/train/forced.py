@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpcli.data.forcing import PREVIOUS
 from bpcli.errors import BuildError
-from bpcli.layers._wiring import each
+from bpcli.layers._wiring import PREVIOUS, each
 from bpcli.layers.base import Layer
 from bpcli.layers.sequential import Sequential
 

@@ -13,8 +13,8 @@ from bpcli.core.backend import Backend, backend
 from bpcli.core.ctx import Ctx, Pass
 from bpcli.core.rows import Pool
 from bpcli.core.store import Built, Decl, Plan, Store, Symbols, Tree
-from bpcli.data.forcing import PREVIOUS, SOURCE
 from bpcli.errors import BuildError
+from bpcli.layers._wiring import PREVIOUS, SOURCE
 from bpcli.layers.base import Layer, Shape
 from bpcli.layers.sequential import Sequential
 from bpcli.spec.registry import family

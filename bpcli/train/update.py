@@ -55,19 +55,16 @@ class Update:
         """Step t at this rate; `before` is the loss that led to the gradient, `loss()` that of now."""
         for group, scale, decay in self._decays:
             self._store.decay(rate * scale * decay, group)
-        if len(self._pieces) == 1:
-            w, g, slots, scale = self._pieces[0]
-            self._optimizer.step(w, g, slots, rate * scale, t, ctx)
-            if self._optimizer.searches:
-                self._optimizer.search(w, slots, before, loss, ctx)
-        else:
-            places = [ctx.child(str(number)) for number in range(len(self._pieces))]
+        pieces = [(piece, ctx.child(str(number))) for number, piece in enumerate(self._pieces)]
 
-            def step(number: int) -> None:
-                w, g, slots, scale = self._pieces[number]
-                self._optimizer.step(w, g, slots, rate * scale, t, places[number])
+        def step(one: tuple[Piece, Ctx]) -> None:
+            (w, g, slots, scale), here = one
+            self._optimizer.step(w, g, slots, rate * scale, t, here)
 
-            ctx.shared.pool.run(step, range(len(self._pieces)))
+        ctx.shared.pool.run(step, pieces)
+        if self._optimizer.searches:
+            for (w, _, slots, _), here in pieces:
+                self._optimizer.search(w, slots, before, loss, here)
         for constraint, w in self._constrained:
             constraint.project(w, ctx)
 
