@@ -28,6 +28,7 @@ class Run:
 def once(command: Sequence[str], cwd: str, threads: int | None = None) -> Run:
     """One whole process, its output thrown away; SystemExit where it fails."""
     environment = {**os.environ, **({} if threads is None else dict.fromkeys(THREADS, str(threads)))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its bytecode
     start = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

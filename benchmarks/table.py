@@ -9,30 +9,35 @@ from benchmarks.machine import QUIET
 from benchmarks.runner import SAME
 
 _COLUMNS = (
-    "workload (threads)", "", "ms a step", "quartiles", "CPU ms", "bpcli / it", "of the sgemm limit",
-    "peak MiB", "losses",
+    "workload (threads)", "", "ms a step", "quartiles", "CPU ms", "bpcli / it", "compiled / it",
+    "of the sgemm limit", "peak MiB", "losses",
 )  # fmt: skip
+#: bpcli as it is, and with compiled kernels.
+OURS = ("bpcli", "compiled")
 STEPS = (f"| {' | '.join(_COLUMNS)} |", "|" + "---|" * len(_COLUMNS))
 
 
 def rows(result: dict[str, Any]) -> Iterable[str]:
     """A line of Markdown for each peer."""
-    ours = result["peers"].get("bpcli", {}).get("ms")
     for name, peer in result["peers"].items():
         first = f"{result['name']} ({result['threads']})" if name == next(iter(result["peers"])) else ""
-        ratio = "" if name == "bpcli" or ours is None else f"{ours / peer['ms']:.2f}"
+        ratios = ["" if name in OURS else _ratio(result["peers"].get(own), peer) for own in OURS]
         share = result["gemm_flops"] / (peer["ms"] * 1e6 * result["sgemm_gflops"])
         apart = result["differences"].get(name)
         same = "" if apart is None else f"{apart:.0e}" if apart <= SAME else f"**{apart:.0e}: other work**"
         cells = (
             first, name, _ms(peer["ms"]), f"{_ms(peer['low'])} to {_ms(peer['high'])}", _ms(peer["cpu_ms"]),
-            ratio, f"{share:.0%}", f"{peer['peak_mib']:.0f}", same,
+            *ratios, f"{share:.0%}", f"{peer['peak_mib']:.0f}", same,
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |"
     for name, why in result["absent"].items():
-        yield f"| | {name} | {why} | | | | | | |"
+        yield f"| | {name} | {why} | | | | | | | |"
     if said := disturbed(result["others"]):
-        yield f"| | | {said} | | | | | | |"
+        yield f"| | | {said} | | | | | | | |"
+
+
+def _ratio(ours: Any, peer: Any) -> str:
+    return "" if ours is None else f"{ours['ms'] / peer['ms']:.2f}"
 
 
 def disturbed(others: float | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 #: Names as in the table, and the file that each is.
 PEERS = {
     "bpcli": "bpcli_loop",
+    "compiled": "bpcli_compiled",
     "torch": "torch_eager",
     "torch.compile": "torch_compiled",
     "jax": "jax_jit",

@@ -13,11 +13,13 @@ from benchmarks.turns import Done, Turns
 PACKAGES = ("bpcli", "numpy")
 
 
-def run(job: Job, turns: Turns) -> None:
+def run(job: Job, turns: Turns, *, compiled: bool = False) -> None:
     from bpcli.spec.load import load_mapping
     from bpcli.train.session import train
 
     config = json.loads((job.folder / "config.json").read_text(encoding="utf-8"))
+    if compiled:
+        config["train"]["compiled"] = True
     loaded = load_mapping(config, folder=job.folder)
     if job.inference:
         _predict(loaded, job, turns)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bpcli.core.rows import BLOCK_WORK, PASS
 from bpcli.spec.base import Component
 
 if TYPE_CHECKING:
     from bpcli.core.ctx import Ctx
+
+
+#: Numbers from which on one pass over them is worth several threads.
+_LARGE = 2 * BLOCK_WORK / PASS
 
 
 class Activation(Component):
@@ -21,6 +26,8 @@ class Activation(Component):
     smooth: ClassVar[bool] = True
     #: Whether backward reads x; otherwise y alone is enough, and x may be overwritten.
     needs_x: ClassVar[bool] = False
+    #: Whether rows can be worked on apart, at one time: it keeps nothing in ctx.
+    by_rows: ClassVar[bool] = False
     #: Whether the outputs are probabilities; a loss that takes logits refuses such a layer in front of it.
     gives_probabilities: ClassVar[bool] = False
 
@@ -37,7 +44,11 @@ def activate(function: Activation, x: Any, ctx: Ctx, *, own: bool = False) -> An
     """f(x) in a layer's workspace; with `own`, x is the layer's own buffer and may be overwritten."""
     here = ctx.child("activation")
     out = x if own and not function.needs_x else here.buf("y", x.shape, x.dtype)
-    y = function.forward(x, out, here)
+    if x.size >= _LARGE and function.by_rows:
+        here.rows(len(x), PASS * x.size, lambda rows: function.forward(x[rows], out[rows], here))
+        y = out
+    else:
+        y = function.forward(x, out, here)
     here.saved = (x, y)
     return y
 
@@ -46,4 +57,10 @@ def activate_backward(function: Activation, dy: Any, ctx: Ctx) -> Any:
     """dy f'(x), for the pass that `activate` made last in this workspace."""
     here = ctx.child("activation")
     x, y = here.saved
-    return function.backward(dy, x, y, here.buf("dx", x.shape, x.dtype), here)
+    dx = here.buf("dx", x.shape, x.dtype)
+    if x.size >= _LARGE and function.by_rows:
+        here.rows(
+            len(x), PASS * x.size, lambda rows: function.backward(dy[rows], x[rows], y[rows], dx[rows], here)
+        )
+        return dx
+    return function.backward(dy, x, y, dx, here)

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from bpcli.activations._compiled import compiled
 from bpcli.activations.base import Activation
 from bpcli.core.ctx import Ctx
 from bpcli.spec.base import Example
+
+#: Numbers of an array whose zeros are an array as large.
+_SMALL = 1 << 15
 
 
 class Relu(Activation):
@@ -16,12 +20,17 @@ class Relu(Activation):
 
     type: Literal["relu"] = "relu"
     smooth: ClassVar[bool] = False
+    by_rows: ClassVar[bool] = True
     examples: ClassVar = (Example({}, (5,)),)
 
     def forward(self, x: Any, out: Any, ctx: Ctx) -> Any:
-        return ctx.xp.maximum(x, 0, out=out)
+        # The larger of two arrays is found two to three times as fast as that of an array and a number.
+        zeros = ctx.zeros(x.shape[1:] if x.size > _SMALL else x.shape, x.dtype)
+        return ctx.xp.maximum(x, zeros, out=out)
 
     def backward(self, dy: Any, x: Any, y: Any, out: Any, ctx: Ctx) -> Any:
+        if compiled("relu_back", ctx, dy, y, out):
+            return out
         return ctx.xp.multiply(
             dy, ctx.xp.sign(y.real, out=out), out=out
         )  # as numbers: no cast of a truth value

@@ -26,6 +26,11 @@ class Backend:
     def to_host(self, array: Any) -> np.ndarray[Any, Any]:
         return np.asarray(array)
 
+    def copy_runs(self, a: Any, out: Any) -> None:
+        """out[...] = a, for arrays whose last axis lies in one piece."""
+        run = np.dtype((np.void, a.shape[-1] * a.itemsize))  # each as one item: up to three times as fast
+        out.view(run)[...] = a.view(run)
+
     def take_rows(self, table: Any, ids: Any, out: Any) -> Any:
         """out[...] = table[ids], for ids that are known to be within bounds."""
         return table.take(ids, 0, out, "clip")  # the default mode would gather into a copy first
@@ -39,9 +44,38 @@ class Backend:
         if len(starts):
             out[sorted_ids[starts]] = np.add.reduceat(rows[order], starts, axis=0)
 
+    def compiled(self, name: str, dtype: Any) -> Any:
+        """The compiled kernels of this name (a module of core/compiled/), or None where NumPy is to do it."""
+        return None
+
     def quiet(self) -> Any:
         """Overflow and NaN are looked for once a step; NumPy's own warnings would only repeat it."""
         return np.errstate(all="ignore")
+
+
+class CompiledBackend(Backend):
+    """NumPy, and kernels compiled by Numba in its slowest spots: see core/compiled/."""
+
+    name = "numba"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kernels: dict[str, Any] = {}
+        try:
+            import_module("numba")
+        except ImportError:
+            raise UsageError(
+                "train.compiled needs Numba, which is not installed",
+                hint="pip install 'bpcli[compiled]', or train.compiled=false",
+            ) from None
+
+    def compiled(self, name: str, dtype: Any) -> Any:
+        if dtype != np.float32:
+            return None
+        found = self._kernels.get(name)
+        if found is None:
+            found = self._kernels[name] = import_module(f"bpcli.core.compiled.{name}")
+        return found
 
 
 class CupyBackend(Backend):
@@ -72,6 +106,9 @@ class CupyBackend(Backend):
     def to_host(self, array: Any) -> np.ndarray[Any, Any]:
         return self.xp.asnumpy(array)
 
+    def copy_runs(self, a: Any, out: Any) -> None:
+        out[...] = a
+
     def take_rows(self, table: Any, ids: Any, out: Any) -> Any:
         return self.xp.take(table, ids, axis=0, out=out)
 
@@ -80,9 +117,9 @@ class CupyBackend(Backend):
         self.xp.add.at(out, ids, rows)
 
 
-def backend(device: str = "cpu") -> Backend:
+def backend(device: str = "cpu", *, compiled: bool = False) -> Backend:
     """The backend of a device name, `cpu` or `cuda`; UsageError (exit 2) where it cannot be used."""
-    return _BACKENDS[device]()
+    return CompiledBackend() if compiled else _BACKENDS[device]()
 
 
 _BACKENDS: dict[str, Callable[[], Backend]] = {"cpu": Backend, "cuda": CupyBackend}

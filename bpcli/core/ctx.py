@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bpcli.core.rng import Stream
-from bpcli.core.rows import BLOCK_WORK, Pool, grid
+from bpcli.core.rows import BLOCK_WORK, Pool, grid, product_grid
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -146,12 +146,23 @@ class Ctx:
             held = self._buffers["ones"] = self.xp.ones(n, dtype)
         return held if len(held) == n else held[:n]
 
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Zeros to be read only."""
+        held = self._buffers.get("zeros")
+        if held is None or held.shape != shape or held.dtype != dtype:
+            held = self._buffers["zeros"] = self.xp.zeros(shape, dtype)
+        return held
+
     def rng(self, purpose: str) -> Generator:
         """The random stream of this purpose here, at this step and micro-batch."""
         stream = self._streams.get(purpose)
         if stream is None:
             stream = self._streams[purpose] = Stream(self.shared.seed, purpose, *self.path)
         return stream.at(self.shared.step, self.shared.micro)
+
+    def compiled(self, name: str, dtype: Any) -> Any:
+        """The compiled twins of what a component does in NumPy, or None: a module of core/compiled/."""
+        return self.shared.backend.compiled(name, dtype)
 
     def run(self, layer: Layer, p: Tree, x: Any) -> Any:
         """y of the layer that this workspace belongs to: how a container runs its children.
@@ -195,7 +206,7 @@ class Ctx:
         if work < 2 * BLOCK_WORK:  # `dot` has less to look at first, and of small matrices that is a third
             return a.dot(b, out) if out.flags.c_contiguous else self.xp.matmul(a, b, out=out)
         if n >= m:
-            self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), grid(n, work))
+            self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), product_grid(n, work))
         else:
-            self.shared.pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), grid(m, work))
+            self.shared.pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), product_grid(m, work))
         return out

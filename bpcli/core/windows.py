@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-#: Numbers in one tile's matrix: a megabyte in float32.
-TILE = 1 << 18
+if TYPE_CHECKING:
+    from bpcli.core.backend import Backend
+
+#: Numbers in one tile's matrix: two megabytes in float32. Smaller ones would stay in a core's own cache, but
+#: threads get in each other's way where a tile's work is short.
+TILE = 1 << 19
 #: Rows of a tile's matrix at least, so that a product with a large weight matrix reads it seldom enough.
 TILE_ROWS = 256
 #: A copy of runs shorter than this is slower than one that goes along the image instead.
-SHORT_RUN = 16
+SHORT_RUN = 12
 
 Padding = Literal["valid", "same", "causal"] | tuple[int, int]
 
@@ -178,7 +182,7 @@ def _zeros_around(padded: Any, axes: Axes) -> None:
     padded[:, :, w.inside.stop :] = 0
 
 
-def rows(view: Any, groups: int, scratch: Any) -> Any:
+def rows(view: Any, groups: int, scratch: Any, backend: Backend) -> Any:
     """Windows (n, a, b, kh, kw, c) copied into scratch (flat) as matrices (groups, n·a·b, kh·kw·c/groups)."""
     n, a, b, kh, kw, c = view.shape
     split = view.reshape(n, a, b, kh, kw, groups, c // groups)  # still a view
@@ -189,6 +193,10 @@ def rows(view: Any, groups: int, scratch: Any) -> Any:
         held = scratch[: view.size].reshape(by_tap.shape)
         held[...] = by_tap
         return held.reshape(groups, k, m).swapaxes(1, 2)
+    if groups == 1 and view.strides[4:] == (c * view.itemsize, view.itemsize):  # taps side by side
+        held = scratch[: view.size].reshape(n, a, b, kh, run)
+        backend.copy_runs(view.reshape(held.shape), held)
+        return held.reshape(1, m, k)
     by_window = split.transpose(5, 0, 1, 2, 3, 4, 6)
     held = scratch[: view.size].reshape(by_window.shape)
     held[...] = by_window

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -62,18 +62,21 @@ def _gathered(part: Part, order: NDArray[np.int64], size: int, start: int) -> It
     full = min(size, rows)
     x, y, weight = part.x, part.y, part.weight
     xs, ys, ws = each(lambda a: _buffer(a, full), x), _buffer(y, full), _buffer(weight, full)
+    batch, gathers = Batch(xs, ys, ws), _gathers((*arrays(x), y, weight), (*arrays(xs), ys, ws))
     for low in range(start * size, rows, size):
         at = order[low : low + size]
         if len(at) < full:
             xs, ys, ws = (take(buffer, slice(len(at))) for buffer in (xs, ys, ws))
-        # mode="clip" writes straight into `out`; the default would gather into a copy first.
-        for array, out in zip(arrays(x), arrays(xs), strict=True):
-            array.take(at, 0, out, "clip")
-        if y is not None:
-            y.take(at, 0, ys, "clip")
-        if weight is not None:
-            weight.take(at, 0, ws, "clip")
-        yield Batch(xs, ys, ws)
+            batch, gathers = Batch(xs, ys, ws), _gathers((*arrays(x), y, weight), (*arrays(xs), ys, ws))
+        for gather, out in gathers:  # mode="clip" writes straight into `out`, the default by way of a copy
+            gather(at, 0, out, "clip")
+        yield batch
+
+
+def _gathers(sources: Iterable[Any], buffers: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """What takes rows of each array, and where to; looked up once for all batches of an epoch."""
+    pairs = zip(sources, buffers, strict=True)
+    return [(array.take, out) for array, out in pairs if array is not None]
 
 
 def _buffer(like: Any, rows: int) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from bpcli.core.ctx import Ctx
-from bpcli.core.rows import BLOCK_WORK, grid
+from bpcli.core.rows import BLOCK_WORK, PASS, grid
 from bpcli.core.windows import Axes, Sliding, Tiling, framed, is_bare, pad_size, rows
 from bpcli.layers._depthwise import depthwise, depthwise_backward
 from bpcli.layers._scratch import per_thread, repeated
@@ -61,7 +61,7 @@ def is_pointwise(axes: Axes, groups: int) -> bool:
 
 def correlate(x: Any, V: Any, b: Any, y: Any, axes: Axes, ctx: Ctx) -> Any:
     """y = rows(x) V + b, written into y (n, h, w, filters), a buffer of the caller's; b may be None."""
-    xp, (groups, k, _) = ctx.xp, V.shape
+    xp, (groups, k, _), backend = ctx.xp, V.shape, ctx.shared.backend
     if is_pointwise(axes, groups):
         ctx.matmul(x.reshape(-1, k), V[0], y.reshape(-1, y.shape[-1]))
         if b is not None:
@@ -79,14 +79,19 @@ def correlate(x: Any, V: Any, b: Any, y: Any, axes: Axes, ctx: Ctx) -> Any:
             view = over.of(some)
             for band in bands:
                 out = y[some, band]
-                xp.matmul(rows(view[:, band], groups, mine), V, out=by_group(out, groups))
+                xp.matmul(rows(view[:, band], groups, mine, backend), V, out=by_group(out, groups))
                 if bias is not None:
                     out += bias
         scratch.append(mine)
         sliding.append(over)
 
-    ctx.rows(len(x), 2.0 * y.size * k, block)
+    ctx.rows(len(x), _work(y, groups * k), block)
     return y
+
+
+def _work(y: Any, k: int) -> float:
+    """Of the product that y (n, h, w, filters) is, the windows of k numbers copied for it, and y itself."""
+    return 2.0 * y.size * k + PASS * (y[..., 0].size * k + y.size)
 
 
 def _sliding(x: Any, axes: Axes, tiling: Tiling, ctx: Ctx) -> list[Sliding]:
@@ -140,13 +145,13 @@ def _scatter(dy: Any, V: Any, dx: Any, axes: Axes, ctx: Ctx) -> Any:
         shares.append(mine)
         borders.append(border)
 
-    ctx.rows(len(dx), 2.0 * dy.size * k, block)
+    ctx.rows(len(dx), _work(dy, groups * k), block)
     return dx
 
 
 def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, ctx: Ctx) -> None:
     """dV = rows(x)ᵀ dy and db = Σ dy, written into dW (kh, kw, c/groups, filters) and db (or None)."""
-    xp, dV, filters = ctx.xp, matrices(dW, groups), dW.shape[-1]
+    xp, backend, dV, filters = ctx.xp, ctx.shared.backend, matrices(dW, groups), dW.shape[-1]
     if is_pointwise(axes, groups):
         flat = dy.reshape(-1, filters)
         ctx.matmul(x.reshape(len(flat), -1).T, flat, dV[0])
@@ -158,7 +163,8 @@ def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, 
     scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
     sliding = _sliding(x, axes, tiling, ctx)
     products = per_thread(ctx, "product", dW.size, x.dtype)
-    blocks = grid(len(x), min(2.0 * dy.size * k, float(BLOCK_WORK) * max(1, PARTIAL // dW.size)))
+    most = float(BLOCK_WORK) * max(1, PARTIAL // dW.size)
+    blocks = grid(len(x), min(_work(dy, groups * k), most))
     partial = ctx.buf("partial", (len(blocks), *dV.shape), x.dtype)
     partial_b = ctx.buf("partial_b", (len(blocks), filters), x.dtype)
     ones, bands = ctx.ones(tiling.rows, x.dtype), list(tiling.bands())
@@ -173,7 +179,7 @@ def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, 
             view = over.of(some)
             for band in bands:
                 out = dy[some, band]
-                of_x = rows(view[:, band], groups, mine).swapaxes(1, 2)
+                of_x = rows(view[:, band], groups, mine, backend).swapaxes(1, 2)
                 total += xp.matmul(of_x, by_group(out, groups), out=product.reshape(dV.shape))
                 if db is not None:
                     flat = out.reshape(-1, filters)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bpcli.core.ctx import Ctx
+from bpcli.core.rows import PASS
 from bpcli.core.store import Decl, Tree
 from bpcli.core.windows import TILE, Axis, batches
 from bpcli.layers._scratch import per_thread
@@ -22,8 +23,6 @@ from bpcli.layers.base import Layer, Shape
 
 #: Arrays of a tile's size that should stay in the cache together.
 COPIES = 4
-#: A comparison or addition here costs about as much as this many of a matrix product.
-COST = 10.0
 
 
 class Pool(Layer):
@@ -124,7 +123,7 @@ def in_tiles(kernel: Callable[..., None], arrays: tuple[Any, ...], scratch: int,
             kernel(*part, *held)
         free.append(mine)
 
-    ctx.rows(n, COST * sum(a.size for a in arrays), block)
+    ctx.rows(n, PASS * sum(a.size for a in arrays), block)
 
 
 def _lines(shape: tuple[int, ...], place: int) -> tuple[int, ...]:

@@ -7,12 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveFloat
 
 from bpcli.core.ctx import Ctx
+from bpcli.core.rows import PASS, grid
 from bpcli.core.store import Decl, Tree
 from bpcli.initializers.ones import Ones
 from bpcli.initializers.zeros import Zeros
 from bpcli.layers._masks import positions
 from bpcli.layers.base import Layer, Shape
 from bpcli.spec.base import Example
+
+#: Passes over the batch that are made at a time, about.
+_PASSES = 3
 
 
 class BatchNorm(Layer):
@@ -59,29 +63,39 @@ class BatchNorm(Layer):
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
         xp, training = ctx.xp, ctx.training and not p.frozen
-        flat = x.reshape(-1, x.shape[-1])  # (m, c)
-        centred = ctx.buf("centred", flat.shape, x.dtype)
-        y = ctx.buf("y", x.shape, x.dtype)
-        flat_y = y.reshape(flat.shape)
+        centred, y = ctx.buf("centred", x.shape, x.dtype), ctx.buf("y", x.shape, x.dtype)
         lines, along = _in_lines(x.shape, xp)
-        real = None if ctx.mask is None else positions(ctx.mask, x.shape, xp).reshape(-1, 1)
+        real = None if ctx.mask is None else positions(ctx.mask, x.shape, xp).reshape(*x.shape[:-1], 1)
+        batch = _Batch(x.shape, real, x.dtype, ctx)
         if training:
-            weights, m = _weights(flat, real, xp)
-            mean = (weights @ flat)[0]
-            xp.subtract(x.reshape(lines), along(mean), out=centred.reshape(lines))
-            if real is not None:
-                centred *= real
-            var = (weights @ xp.multiply(centred, centred, out=flat_y))[0]
-            self._observe(p, mean, var, m, ctx)
+            mean = batch.mean(lambda rows: x[rows])
+            line = along(mean)
+
+            def squares(rows: slice) -> Any:
+                here = centred[rows]
+                xp.subtract(x[rows].reshape(lines), line, out=here.reshape(lines))
+                if real is not None:
+                    here *= real[rows]
+                return xp.multiply(here, here, out=y[rows])
+
+            var = batch.mean(squares)
+            self._observe(p, mean, var, batch.count, ctx)
         else:
-            xp.subtract(x.reshape(lines), along(p.running_mean), out=centred.reshape(lines))
-            var = p.running_var
+            mean, var = p.running_mean, p.running_var
         inverse = 1.0 / xp.sqrt(var + self.eps)
-        y_lines, slope = y.reshape(lines), inverse * p.gamma if self.scale else inverse
-        xp.multiply(centred.reshape(lines), along(slope), out=y_lines)
-        if self.center:
-            y_lines += along(p.beta)
-        ctx.saved = centred, inverse, training, real
+        slope = along(inverse * p.gamma if self.scale else inverse)
+        shift, line = along(p.beta) if self.center else None, along(mean)
+
+        def scale(rows: slice) -> None:
+            here, out = centred[rows].reshape(lines), y[rows].reshape(lines)
+            if not training:
+                xp.subtract(x[rows].reshape(lines), line, out=here)
+            xp.multiply(here, slope, out=out)
+            if shift is not None:
+                out += shift
+
+        batch.each(scale)
+        ctx.saved = centred, inverse, training, batch
         return y
 
     def _observe(self, p: Tree, mean: Any, var: Any, m: int, ctx: Ctx) -> None:
@@ -93,31 +107,34 @@ class BatchNorm(Layer):
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         xp = ctx.xp
-        centred, inverse, training, real = ctx.saved
-        flat = dy.reshape(centred.shape)
+        centred, inverse, training, batch = ctx.saved
         dx = ctx.buf("dx", dy.shape, dy.dtype)
-        flat_dx = dx.reshape(centred.shape)
         # x̂ = centred·inverse is never stored: `inverse` is put to the sums over a channel instead.
-        weights, m = _weights(flat, real, xp)
-        with_dy = (weights @ flat)[0]
-        with_x = (weights @ xp.multiply(flat, centred, out=flat_dx))[0] * inverse
+        with_dy = batch.mean(lambda rows: dy[rows])
+        with_x = batch.mean(lambda rows: xp.multiply(dy[rows], centred[rows], out=dx[rows])) * inverse
         if self.scale:
-            g.gamma[...] = with_x * m
+            g.gamma[...] = with_x * batch.count
         if self.center:
-            g.beta[...] = with_dy * m
+            g.beta[...] = with_dy * batch.count
         if not ctx.need_dx:
             return None
         lines, along = _in_lines(dy.shape, xp)
-        slope, dx_lines = along(inverse * p.gamma if self.scale else inverse), dx.reshape(lines)
-        if not training:
-            xp.multiply(dy.reshape(lines), slope, out=dx_lines)
-            return dx
-        xp.multiply(centred.reshape(lines), along(with_x * inverse), out=dx_lines)
-        dx_lines += along(with_dy)
-        xp.subtract(dy.reshape(lines), dx_lines, out=dx_lines)
-        dx_lines *= slope
-        if real is not None:
-            flat_dx *= real
+        slope = along(inverse * p.gamma if self.scale else inverse)
+        of_x, of_dy = along(with_x * inverse), along(with_dy)
+
+        def back(rows: slice) -> None:
+            given, made = dy[rows].reshape(lines), dx[rows].reshape(lines)
+            if not training:
+                xp.multiply(given, slope, out=made)
+                return
+            xp.multiply(centred[rows].reshape(lines), of_x, out=made)
+            made += of_dy
+            xp.subtract(given, made, out=made)
+            made *= slope
+            if batch.real is not None:
+                dx[rows] *= batch.real[rows]
+
+        batch.each(back)
         return dx
 
     def flops(self, shape: Shape, output: Shape) -> int:
@@ -134,11 +151,38 @@ def _in_lines(shape: tuple[int, ...], xp: Any) -> tuple[tuple[int, int], Callabl
     return (-1, times * c), (lambda a: a) if times == 1 else (lambda a: xp.tile(a, times))
 
 
-def _weights(a: Any, real: Any, xp: Any) -> tuple[Any, int]:
-    """(1, rows): a product with it gives the mean of each column of a (rows, c) over the real ones; and their
-    count. It is up to five times as fast as a.mean(0), which adds row to row, and in float32 its error is
-    smaller, since BLAS adds in blocks."""
-    if real is None:
-        return xp.full((1, len(a)), 1.0 / len(a), a.dtype), len(a)
-    m = int(real.sum())
-    return real.T.astype(a.dtype) / max(m, 1), m
+class _Batch:
+    """A batch in blocks of rows, for all threads, and means over it.
+
+    A mean is the product of a row of weights with a block, added up in the blocks' order: up to five times as
+    fast as a.mean(0), which adds row to row, and in float32 its error is smaller.
+    """
+
+    def __init__(self, shape: tuple[int, ...], real: Any, dtype: Any, ctx: Ctx) -> None:
+        """`real` (n, ..., 1): the places that count, or None for all."""
+        self.real, self._shape, self._ctx = real, shape, ctx
+        self.count = prod(shape[:-1]) if real is None else int(real.sum())
+        self._blocks = grid(shape[0], _PASSES * PASS * prod(shape))
+        share, places = 1.0 / max(self.count, 1), self._blocks[0].stop * prod(shape[1:-1])
+        if real is None:
+            self._weights = ctx.xp.full(places, share, dtype)
+        else:
+            self._weights = real.reshape(-1).astype(dtype) * share
+        self._sums = ctx.buf("sums", (len(self._blocks), shape[-1]), dtype)
+
+    def each(self, kernel: Callable[[slice], Any]) -> None:
+        """Calls kernel(rows) for every block."""
+        self._ctx.shared.pool.run(kernel, self._blocks)
+
+    def mean(self, values: Callable[[slice], Any]) -> Any:
+        """The mean (c,) of what `values` gives of each block, an array (rows, ..., c)."""
+        c, size = self._shape[-1], self._blocks[0].stop
+        places = prod(self._shape[1:-1])
+
+        def add(rows: slice) -> None:
+            flat = values(rows).reshape(-1, c)
+            start = 0 if self.real is None else rows.start * places
+            self._weights[start : start + len(flat)].dot(flat, self._sums[rows.start // size])
+
+        self.each(add)
+        return self._sums[0].copy() if len(self._blocks) == 1 else self._sums.sum(axis=0)

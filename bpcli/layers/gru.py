@@ -6,6 +6,7 @@ from pydantic import Field
 
 from bpcli.core.ctx import Ctx
 from bpcli.core.store import Decl, Tree
+from bpcli.layers._compiled_steps import compiled_steps, compiled_steps_back
 from bpcli.layers._recurrent import Recurrent
 from bpcli.layers._scan import Scan, scratch, sigmoid
 from bpcli.layers.base import Shape
@@ -50,7 +51,16 @@ class Gru(Recurrent):
             decl.param("a", (self.units,), self.bias_init, fan_in=self.units, fan_out=self.units, decay=False)
         return output
 
+    def _kernels(self, s: Scan, ctx: Ctx) -> Any:
+        """The compiled steps, which know neither masks nor dropout, or None."""
+        plain = self.reset == "after" and not s.padded and s.kept is None
+        return ctx.compiled("gru", s.z.dtype) if plain else None
+
     def steps(self, p: Tree, s: Scan, ctx: Ctx) -> None:
+        if (kernels := self._kernels(s, ctx)) is not None:
+            a = p.a if self.bias else ctx.xp.zeros(self.units, p.U.dtype)
+            compiled_steps(self, kernels, p.U, (self._memories(s, ctx), a), s, ctx)
+            return
         xp, (h,), gates, used = ctx.xp, s.states, s.by_step, self.used(s, ctx)
         U, after_product = self.by_gate("U", p.U, ctx), self.reset == "after"
         a = p.a if self.bias and after_product else None
@@ -94,18 +104,40 @@ class Gru(Recurrent):
         s.over_rows(block, ctx)
 
     def steps_back(self, p: Tree, g: Tree, s: Scan, dys: Any, ds: tuple[Any, ...], dz: Any, ctx: Ctx) -> None:
+        two, after_product, memories = 2 * self.units, self.reset == "after", self._memories(s, ctx)
+        columns = p.U if after_product else p.U[:, :two]
+        # What comes through U; reset after the product, its part for n is dn r and not dn.
+        du = scratch(ctx, "dh U", (*dz.shape[:2], columns.shape[1]), dz.dtype)
+        if (kernels := self._kernels(s, ctx)) is not None:
+            passed = scratch(ctx, "spare", ds[0].shape, dz.dtype)
+            passed[...] = 0
+            compiled_steps_back(self, kernels, p.U, (memories, du), s, dys, ds[0], passed, dz, du, ctx)
+            ds[0][...] += passed
+        else:
+            self._steps_back(p, columns, s, dys, ds[0], dz, du, ctx)
+        if after_product:
+            self.gradient_of(g.U, du, s, ctx)
+            if self.bias:
+                flat = du.reshape(-1, 3 * self.units)[:, two:]
+                ctx.xp.matmul(ctx.ones(len(flat), dz.dtype), flat, out=g.a)
+        else:
+            self.gradient_of(g.U[:, :two], du, s, ctx)
+            ctx.matmul(
+                memories.reshape(-1, self.units).T, dz.reshape(-1, 3 * self.units)[:, two:], g.U[:, two:]
+            )
+
+    def _steps_back(
+        self, p: Tree, columns: Any, s: Scan, dys: Any, dh0: Any, dz: Any, du: Any, ctx: Ctx
+    ) -> None:
         xp, (h,), gates, used = ctx.xp, s.states, s.by_step, self.used(s, ctx)
         two, after_product, memories = 2 * self.units, self.reset == "after", self._memories(s, ctx)
         dgates = dz.reshape(*dz.shape[:2], 3, -1)
-        columns = p.U if after_product else p.U[:, :two]
         transposed, of_n = self.transposed(columns, ctx), p.U[:, two:].T
-        # What comes through U; reset after the product, its part for n is dn r and not dn.
-        du = scratch(ctx, "dh U", (*dz.shape[:2], columns.shape[1]), dz.dtype)
         spares = scratch(ctx, "spare", (2, *h.shape[1:]), dz.dtype)
-        others = scratch(ctx, "1 - gates", (2, *ds[0].shape), dz.dtype)
+        others = scratch(ctx, "1 - gates", (2, *dh0.shape), dz.dtype)
 
         def block(rows: slice) -> None:
-            dh, other, kept, spare, passed = ds[0][rows], others[:, rows], s.kept_of(rows), *spares[:, rows]
+            dh, other, kept, spare, passed = dh0[rows], others[:, rows], s.kept_of(rows), *spares[:, rows]
             for t in range(len(dz) - 1, -1, -1):
                 gate, du_t, dropped = gates[t, :, rows], du[t, rows], used[t, rows]
                 (r, update, n), (dr, dupdate, dn) = gate, dgates[t, rows].swapaxes(0, 1)
@@ -136,16 +168,6 @@ class Gru(Recurrent):
                 dh += passed
 
         s.over_rows(block, ctx)
-        if after_product:
-            self.gradient_of(g.U, du, s, ctx)
-            if self.bias:
-                flat = du.reshape(-1, 3 * self.units)[:, two:]
-                xp.matmul(xp.ones(len(flat), dz.dtype), flat, out=g.a)
-        else:
-            self.gradient_of(g.U[:, :two], du, s, ctx)
-            ctx.matmul(
-                memories.reshape(-1, self.units).T, dz.reshape(-1, 3 * self.units)[:, two:], g.U[:, two:]
-            )
 
     def _memories(self, s: Scan, ctx: Ctx) -> Any:
         """hₜ₋₁ U + a of each step, which r multiplies; or r hₜ₋₁, where the state itself is reset."""

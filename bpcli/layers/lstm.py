@@ -7,6 +7,7 @@ from pydantic import Field
 from bpcli.core.ctx import Ctx
 from bpcli.core.store import Decl, Tree
 from bpcli.initializers.base import Initializer
+from bpcli.layers._compiled_steps import compiled_steps, compiled_steps_back
 from bpcli.layers._gates import PerGate
 from bpcli.layers._recurrent import Recurrent
 from bpcli.layers._scan import Scan, scratch, sigmoid, through
@@ -58,7 +59,15 @@ class Lstm(Recurrent):
     def first_bias(self) -> Initializer:
         return PerGate(inner=self.bias_init, gates=4, offsets=(0.0, self.forget_bias, 0.0, 0.0))
 
+    def _kernels(self, s: Scan, ctx: Ctx) -> Any:
+        """The compiled steps, which know neither peepholes nor masks nor dropout, or None."""
+        plain = not self.peepholes and not s.padded and s.kept is None
+        return ctx.compiled("lstm", s.z.dtype) if plain else None
+
     def steps(self, p: Tree, s: Scan, ctx: Ctx) -> None:
+        if (kernels := self._kernels(s, ctx)) is not None:
+            compiled_steps(self, kernels, p.U, (self._tanh_c(s, ctx),), s, ctx)
+            return
         xp, (h, c), gates, used = ctx.xp, s.states, s.by_step, self.used(s, ctx)
         tanh_c, U = self._tanh_c(s, ctx), self.by_gate("U", p.U, ctx)
         P = 0.5 * p.P if self.peepholes else None  # halved as U is
@@ -106,6 +115,11 @@ class Lstm(Recurrent):
         s.over_rows(block, ctx)
 
     def steps_back(self, p: Tree, g: Tree, s: Scan, dys: Any, ds: tuple[Any, ...], dz: Any, ctx: Ctx) -> None:
+        if (kernels := self._kernels(s, ctx)) is not None:
+            dh, dc = ds
+            compiled_steps_back(self, kernels, p.U, (self._tanh_c(s, ctx),), s, dys, dh, dc, dz, dz, ctx)
+            self.gradient_of(g.U, dz, s, ctx)
+            return
         xp, (_, c), gates, dgates = ctx.xp, s.states, s.by_step, dz.reshape(*dz.shape[:2], 4, -1)
         tanh_c, transposed = self._tanh_c(s, ctx), self.transposed(p.U, ctx)
         P = p.P if self.peepholes else None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from bpcli.core.ctx import Ctx
+from bpcli.core.rows import PASS
 from bpcli.core.store import Decl, Tree
 from bpcli.initializers.glorot_uniform import GlorotUniform
 from bpcli.layers.base import Layer, Shape, expanded
@@ -113,13 +114,12 @@ class Residual(Layer):
             f = ctx.xp.multiply(f, m, out=ctx.buf("f", f.shape, f.dtype))
         if not self.projection:
             ctx.saved = None, None, m
-            return ctx.xp.add(x, f, out=y)
+            return _sum(x, f, y, ctx)
         places = _places(x, f)
         flat = self._taken(x, places, ctx).reshape(-1, x.shape[-1])
         ctx.saved = flat, places, m
         ctx.matmul(flat, p.P, y.reshape(-1, y.shape[-1]))
-        y += f
-        return y
+        return _sum(y, f, y, ctx)
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         flat, places, m = ctx.saved
@@ -128,7 +128,7 @@ class Residual(Layer):
         if not self.projection:
             if not ctx.need_dx:
                 return None
-            return ctx.xp.add(dy, df, out=ctx.buf("dx", df.shape, df.dtype))
+            return _sum(dy, df, ctx.buf("dx", df.shape, df.dtype), ctx)
         flat_dy = dy.reshape(-1, dy.shape[-1])
         ctx.matmul(flat.T, flat_dy, g.P)
         if not ctx.need_dx:
@@ -137,7 +137,7 @@ class Residual(Layer):
         through = dx if places is None else ctx.buf("through", (*dy.shape[:-1], df.shape[-1]), df.dtype)
         ctx.matmul(flat_dy, p.P.T, through.reshape(flat.shape))
         if places is None:
-            dx += df
+            _sum(dx, df, dx, ctx)
         else:
             dx[...] = df
             dx[places] += through
@@ -162,6 +162,11 @@ class Residual(Layer):
 
     def flops(self, shape: Shape, output: Shape) -> int:
         return prod(output) + (2 * shape[-1] * prod(output) if self.projection else 0)
+
+
+def _sum(a: Any, b: Any, out: Any, ctx: Ctx) -> Any:
+    ctx.rows(len(a), PASS * a.size, lambda rows: ctx.xp.add(a[rows], b[rows], out=out[rows]))
+    return out
 
 
 def strides(shape: Shape, output: Shape) -> tuple[int, ...] | None:

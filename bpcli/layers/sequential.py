@@ -136,16 +136,16 @@ class Sequential(Layer):
         return plain and not any(self.lazy) and all(layer.masks != "make" for layer in self.layers)
 
     def _chain(self, p: Tree, ctx: Ctx) -> tuple[Any, ...]:
-        """(layer, its p, whether anything in it is trained, its ctx) of each child, looked up once."""
+        """(key, layer, its p, whether anything in it is trained, its ctx) of each child, looked up once."""
         if ctx.walk is None or ctx.walk[0] is not p:
-            walk = ((layer, p[key], p[key].trainable, ctx.child(key)) for key, layer in self.steps)
+            walk = ((key, layer, p[key], p[key].trainable, ctx.child(key)) for key, layer in self.steps)
             ctx.walk = p, tuple(walk)
         return ctx.walk[1]
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
         if self.is_chain and ctx.mask is None and not ctx.masks and ctx.shared.watch is None:
             wanted = ctx.need_dx
-            for layer, own, trainable, child in self._chain(p, ctx):
+            for _, layer, own, trainable, child in self._chain(p, ctx):
                 child.mask, child.masks, child.need_dx = None, (), wanted
                 x = layer.forward(own, x, child)
                 wanted = wanted or trainable
@@ -167,9 +167,7 @@ class Sequential(Layer):
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
         if self.is_chain:
-            for (layer, own, trainable, child), (key, _) in zip(
-                reversed(self._chain(p, ctx)), reversed(self.steps), strict=True
-            ):
+            for key, layer, own, trainable, child in reversed(self._chain(p, ctx)):
                 if not (trainable or child.need_dx):  # nothing here or below is trained
                     return None
                 dy = layer.backward(own, g[key], dy, child)

@@ -50,6 +50,9 @@ class Loss(Component):
         t, weight = placed(batch.y, batch.weight, ctx.xp)
         losses, dy = self.rows(y.reshape(-1, shape[-1]), t, ctx)
         if weight is None:
+            kernels = ctx.compiled("loss", dy.dtype)
+            if kernels is not None and dy.flags.c_contiguous and losses.dtype == dy.dtype:
+                return kernels.mean(losses, dy, norm), dy.reshape(shape)
             dy *= 1.0 / norm
         else:
             losses = losses * weight

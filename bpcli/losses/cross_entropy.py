@@ -13,6 +13,9 @@ from bpcli.losses._columns import refuse
 from bpcli.losses.base import ClassWeight, Loss, class_weights, column_means
 from bpcli.spec.base import Example
 
+#: Logits up to which the compiled kernel is worth while: beyond, NumPy's exponential is the faster one.
+_SMALL = 2048
+
 
 class CrossEntropy(Loss):
     """l = -Σₖ qₖ log pₖ, with p = softmax(y): the classes' negative log-likelihood.
@@ -62,6 +65,12 @@ class CrossEntropy(Loss):
 
     def rows(self, y: Any, t: Any, ctx: Ctx) -> tuple[Any, Any]:
         xp, (n, k), s = ctx.xp, y.shape, self.label_smoothing
+        if y.size <= _SMALL and t.ndim == 1 and not s and self.ignore_index is None:
+            kernels = ctx.compiled("cross_entropy", y.dtype)
+            if kernels is not None:
+                losses, p = ctx.buf("losses", (n,), y.dtype), ctx.buf("p", y.shape, y.dtype)
+                kernels.rows(y, t, losses, p)
+                return losses, p
         z = ctx.buf("z", y.shape, y.dtype)
         xp.subtract(y, real(y).max(axis=1, keepdims=True), out=z)
         p = ctx.buf("p", y.shape, y.dtype)

@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bpcli.data.records import Target
 from bpcli.metrics._prediction import Prediction
-from bpcli.metrics.base import Metric
+from bpcli.metrics.base import Metric, Sums
 from bpcli.spec.base import Example
 
 
@@ -18,12 +17,12 @@ class Accuracy(Metric):
     targets: ClassVar[tuple[str, ...]] = ("classes", "binary_columns")
     examples: ClassVar = (Example({}),)
 
-    def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:
+    def sums(self, prediction: Prediction, target: Target) -> Sums:
         if target.kind == "classes":
             right = prediction.labels == prediction.y
         else:
             right = (prediction.probabilities > 0.5) == (prediction.y > 0.5)
-        return np.array((np.count_nonzero(right), right.size), dtype=np.float64)
+        return int(np.count_nonzero(right)), right.size
 
-    def value(self, sums: NDArray[np.float64], target: Target) -> float:
+    def value(self, sums: Sums, target: Target) -> float:
         return float(sums[0] / sums[1]) if sums[1] else float("nan")

@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bpcli.spec.base import Component
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from bpcli.data.records import Target
     from bpcli.losses.base import Loss
     from bpcli.metrics._prediction import Prediction
+
+
+#: What is added up over batches: an array, or a few plain numbers.
+Sums = NDArray[np.float64] | tuple[float, ...]
 
 
 class Metric(Component):
@@ -41,9 +45,9 @@ class Metric(Component):
         """Before training: ConfigError where these fields do not fit this target and loss."""
 
     @abstractmethod
-    def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:
+    def sums(self, prediction: Prediction, target: Target) -> Sums:
         """The additive statistics of some rows (float64, fixed shape), or everything for a `whole` metric."""
 
     @abstractmethod
-    def value(self, sums: NDArray[np.float64], target: Target) -> Any:
+    def value(self, sums: Any, target: Target) -> Any:
         """The metric: a float, NaN where it is undefined, or nested lists for a table."""

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bpcli.data.records import Target
 from bpcli.metrics._prediction import Prediction
-from bpcli.metrics.base import Metric
+from bpcli.metrics.base import Metric, Sums
 from bpcli.spec.base import Example
 
 
@@ -20,8 +17,8 @@ class LossMetric(Metric):
     targets: ClassVar[tuple[str, ...]] = ("classes", "binary_columns", "values")
     examples: ClassVar = (Example({}),)
 
-    def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:
-        return np.array([prediction.loss_sum, prediction.norm])
+    def sums(self, prediction: Prediction, target: Target) -> Sums:
+        return prediction.loss_sum, prediction.norm
 
-    def value(self, sums: NDArray[np.float64], target: Target) -> float:
+    def value(self, sums: Sums, target: Target) -> float:
         return float(sums[0] / sums[1]) if sums[1] else float("nan")

@@ -34,6 +34,12 @@ class Adam(Optimizer):
 
     def step(self, w: Any, g: Any, s: dict[str, Any], rate: float, t: int, ctx: Any) -> None:
         xp, m, v = ctx.xp, s["m"], s["v"]
+        # √v̂ + ε = (√slot + ε / root) root, and the two factors go into the rate: two passes less.
+        root = ((1 - self.beta2) / (1 - self.beta2**t)) ** 0.5
+        eps, rate = self.eps / root, rate * (1 - self.beta1) / (1 - self.beta1**t) / root
+        if not self.amsgrad and (kernels := ctx.compiled("adam", w.dtype)) is not None:
+            kernels.step(w, g, m, v, self.beta1, self.beta2, eps, rate)
+            return
         d = ctx.buf("d", w.shape, w.dtype)
         m *= self.beta1
         m += g
@@ -42,10 +48,8 @@ class Adam(Optimizer):
         v += g
         if self.amsgrad:
             v = xp.maximum(s["v_max"], v, out=s["v_max"])
-        # √v̂ + ε = (√slot + ε / root) root, and the two factors go into the rate: two passes less.
-        root = ((1 - self.beta2) / (1 - self.beta2**t)) ** 0.5
         xp.sqrt(v, out=d)
-        d += self.eps / root
+        d += eps
         xp.divide(m, d, out=d)
-        d *= rate * (1 - self.beta1) / (1 - self.beta1**t) / root
+        d *= rate
         w -= d

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BeforeValidator, NonNegativeFloat, model_validator
 from pydantic_core import PydanticCustomError
@@ -30,15 +29,17 @@ def _share(value: Any) -> Any:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Clock(NamedTuple):
     """Where training is: `step` counts from 0; `horizon` is the run's planned number of steps."""
 
     step: int
     steps_per_epoch: int
     horizon: int
     #: What the schedule remembers of the epochs so far, where it does: see `Schedule.memory`.
-    memory: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    memory: Mapping[str, Any] = _NOTHING
 
     @property
     def epoch(self) -> int:
@@ -72,12 +73,12 @@ class Schedule(Component):
         if clock.step < steps:
             return lr * (clock.step + 1) / steps
         if steps:
-            clock = replace(clock, step=clock.step - steps, horizon=max(1, clock.horizon - steps))
+            clock = clock._replace(step=clock.step - steps, horizon=max(1, clock.horizon - steps))
         return lr * self.factor(clock, lr)
 
     def warmup_steps(self, clock: Clock) -> int:
         """The number of steps over which the rate rises."""
-        return in_steps(self.warmup, clock.horizon)
+        return in_steps(self.warmup, clock.horizon) if self.warmup else 0
 
     @abstractmethod
     def factor(self, clock: Clock, lr: float) -> float:

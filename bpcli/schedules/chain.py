@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -59,5 +58,5 @@ class Chain(Schedule):
         place = sum(clock.step >= end for end in ends)
         start = ends[place - 1] if place else 0
         end = ends[place] if place < len(ends) else clock.horizon
-        part = replace(clock, step=max(clock.step - start, 0), horizon=max(end - start, 1))
+        part = clock._replace(step=max(clock.step - start, 0), horizon=max(end - start, 1))
         return self.schedules[place].rate(lr, part) / lr

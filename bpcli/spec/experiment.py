@@ -147,6 +147,10 @@ class TrainSection(Strict):
     average: AverageSection | None = Field(default=None, description="average the weights: ema or swa")
     precision: Literal["float32", "float64"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
+    compiled: bool = Field(
+        default=False,
+        description="use kernels compiled by Numba, where there are some; for float32 on the cpu",
+    )
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = Field(
         default="auto", description="the result does not depend on it"
     )

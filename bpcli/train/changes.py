@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 #: These change how long and how fast a run goes on; everything else would make it another run.
 _FREE = (
     ("train", "epochs"), ("train", "max_time"), ("train", "threads"), ("train", "device"),
+    ("train", "compiled"),
     ("train", "clip_value"), ("train", "clip_norm"), ("train", "clip_global_norm"),
     ("schedule",), ("early_stop",), ("checkpoint",), ("callbacks",), ("optimizer", "lr"),
     ("optimizer", "weight_decay"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def norm(vector: Any) -> float:
     """‖vector‖₂."""
-    return sqrt(float(vector @ vector))
+    return sqrt(float(vector.dot(vector)))
 
 
 def clip(store: Store, options: TrainSection) -> float:

@@ -111,7 +111,7 @@ def gradcheck(loaded: Loaded, *, layer: str | None = None, saved: Saved | None =
     """The report of features `gradcheck --json`: each parameter, the input, and the cost section."""
     one_blas_thread()
     # Always in float64 on the host, whatever the training runs on.
-    train = loaded.experiment.train.model_copy(update={"device": "cpu"})
+    train = loaded.experiment.train.model_copy(update={"device": "cpu", "compiled": False})
     experiment = loaded.experiment.model_copy(update={"train": train})
     with placed(loaded):
         data = prepare(

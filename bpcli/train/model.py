@@ -23,7 +23,7 @@ from bpcli.train.groups import grouped
 if TYPE_CHECKING:
     from bpcli.data.records import Target
     from bpcli.losses.base import Loss
-    from bpcli.spec.experiment import Experiment
+    from bpcli.spec.experiment import Experiment, TrainSection
 
 
 NO_SYMBOLS = Symbols()
@@ -120,7 +120,7 @@ def build(
     _check_output(net, output, units, loss, target)
     plan.params, plan.states = grouped(plan.params, plan.states, experiment.optimizer.groups)
     _check_memory(plan, experiment)
-    store = Store(plan, dtype or np.dtype(experiment.train.precision), backend(experiment.train.device))
+    store = Store(plan, dtype or np.dtype(experiment.train.precision), _backend(experiment.train))
     store.initialize(experiment.seed)
     p, g = store.view(store.w, store.s), store.view(store.g)
     model = Model(net, loss.bound(target), target, shape, output, store, p, g)
@@ -129,6 +129,16 @@ def build(
 
         check_forced(model)
     return model
+
+
+def _backend(train: TrainSection) -> Backend:
+    if train.compiled and (train.precision, train.device) != ("float32", "cpu"):
+        raise BuildError(
+            f"the compiled kernels are for float32 on the cpu, not for {train.precision} on {train.device}",
+            ("train", "compiled"),
+            "set train.compiled: false, or train.precision: float32 and train.device: cpu",
+        )
+    return backend(train.device, compiled=train.compiled)
 
 
 def _plan(symbols: Symbols) -> Plan:

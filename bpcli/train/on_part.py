@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from bpcli.data.records import Target
     from bpcli.metrics._prediction import Prediction
-    from bpcli.metrics.base import Metric
+    from bpcli.metrics.base import Metric, Sums
 
 
 class OnPart:
@@ -27,8 +24,8 @@ class OnPart:
     def label(self) -> str:
         return f"{self._name}.{self._metric.label()}"
 
-    def sums(self, prediction: Prediction, target: Target) -> NDArray[np.float64]:
+    def sums(self, prediction: Prediction, target: Target) -> Sums:
         return self._metric.sums(prediction.part(self._number, target), target.parts[self._number])
 
-    def value(self, sums: NDArray[np.float64], target: Target) -> Any:
+    def value(self, sums: Any, target: Target) -> Any:
         return self._metric.value(sums, target.parts[self._number])

@@ -50,9 +50,11 @@ class Saved:
         one_blas_thread()
         self.path = folder.path
         self.info = folder.info
-        # What was trained on a GPU can be used without one.
+        # What was trained on a GPU or with compiled kernels can be used without.
         self.loaded: Loaded = load_resolved(
-            folder.path / "resolved.yaml", ["train.device=cpu"], folder=Path(self.info["config_folder"])
+            folder.path / "resolved.yaml",
+            ["train.device=cpu", "train.compiled=false"],
+            folder=Path(self.info["config_folder"]),
         )
         which: Which = "best" if checkpoint == "best" else "last"
         if which == "best" and not folder.has("best"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from bpcli.data.records import Target
     from bpcli.metrics._prediction import Prediction
-    from bpcli.metrics.base import Metric
+    from bpcli.metrics.base import Metric, Sums
 
 
 class Scores:
@@ -20,7 +21,7 @@ class Scores:
     def __init__(self, metrics: Sequence[Metric], target: Target) -> None:
         self._metrics = {metric.label(): metric for metric in metrics}
         self._target = target
-        self._sums: dict[str, NDArray[np.float64]] = {}
+        self._sums: dict[str, Sums] = {}
         self._rows: dict[str, list[NDArray[np.float64]]] = {}
 
     def clear(self) -> None:
@@ -31,15 +32,19 @@ class Scores:
         for label, metric in self._metrics.items():
             sums = metric.sums(prediction, self._target)
             if metric.whole:
-                self._rows.setdefault(label, []).append(sums)
-            elif label in self._sums:
-                self._sums[label] += sums
+                self._rows.setdefault(label, []).append(np.asarray(sums))
             else:
-                self._sums[label] = sums
+                self.add_to(label, sums)
 
-    def add_to(self, label: str, sums: Sequence[float]) -> None:
+    def add_to(self, label: str, sums: Sums) -> None:
         """Adds to one metric's sums alone: the penalties, to the loss."""
-        self._sums[label] += np.asarray(sums)
+        held = self._sums.get(label)
+        if held is None:
+            self._sums[label] = sums
+        elif isinstance(sums, tuple):  # at every step, and small arrays take several times as long
+            self._sums[label] = tuple(map(operator.add, held, sums))
+        else:
+            held += sums
 
     def values(self) -> dict[str, Any]:
         """Every metric by its label."""
@@ -57,7 +62,7 @@ class Scores:
         return float(self._metrics[label].value(self._sums[label], self._target))
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        return dict(self._sums)
+        return {label: np.asarray(sums, dtype=np.float64) for label, sums in self._sums.items()}
 
     def restore(self, arrays: dict[str, NDArray[np.float64]]) -> None:
         self.clear()

@@ -132,7 +132,7 @@ class Trainer:
             self._score(batch, y, value * weight, norms[k], self.feed.windows(self.batch + k))
         penalty = self.penalties.add_to_gradient(ctx.child("penalties"))
         if penalty:
-            self.scores.add_to("loss", [penalty * weight, 0.0])
+            self.scores.add_to("loss", (penalty * weight, 0.0))
         store.spare_frozen()
         self.hooks.after_gradient(self)
         self.gradient_norm = clip(store, self.experiment.train)

@@ -41,6 +41,7 @@ class Update:
         experiment.optimizer.prepare(self.slots)
         self._decays = self._group_decays()
         self._pieces = [Piece(*self._views(where), scale) for where, scale in self._cuts()]
+        self._workspaces: list[Ctx] = []
         self._constrained = [
             (constraint, store.w[param.slice].reshape(param.shape))
             for constraint in experiment.regularize
@@ -55,7 +56,9 @@ class Update:
         """Step t at this rate; `before` is the loss that led to the gradient, `loss()` that of now."""
         for group, scale, decay in self._decays:
             self._store.decay(rate * scale * decay, group)
-        pieces = [(piece, ctx.child(str(number))) for number, piece in enumerate(self._pieces)]
+        if not self._workspaces:
+            self._workspaces = [ctx.child(str(number)) for number in range(len(self._pieces))]
+        pieces = list(zip(self._pieces, self._workspaces, strict=True))
 
         def step(one: tuple[Piece, Ctx]) -> None:
             (w, g, slots, scale), here = one

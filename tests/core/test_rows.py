@@ -11,7 +11,7 @@ import pytest
 
 from bpcli.core.backend import backend, one_blas_thread
 from bpcli.core.ctx import Ctx, Pass
-from bpcli.core.rows import BLOCK_WORK, MAX_BLOCKS, Pool, grid
+from bpcli.core.rows import BLOCK_WORK, MAX_BLOCKS, Pool, grid, product_grid
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 100, 1001])
@@ -25,7 +25,9 @@ def test_the_grid_covers_every_row_once(n: int, work: float) -> None:
 
 def test_small_work_is_not_cut_and_large_work_is() -> None:
     assert grid(1000, 1.9 * BLOCK_WORK) == [slice(0, 1000)]
-    assert len(grid(1000, 2 * BLOCK_WORK)) == 2
+    assert len(grid(1000, 2 * BLOCK_WORK)) == len(grid(1000, 3.9 * BLOCK_WORK)) == 2
+    assert [len(product_grid(1000, work * BLOCK_WORK)) for work in (2, 100, 1000)] == [2, 4, 8]
+    assert product_grid(1, 100 * BLOCK_WORK) == [slice(0, 1)]
     assert len(grid(1000, 1000 * BLOCK_WORK)) == MAX_BLOCKS
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bpcli.core import windows
+from bpcli.core.backend import backend
 from bpcli.core.windows import Axis, Tiling, axis, batches, pad, pad_size, rows
 
 AXES = [
@@ -111,17 +112,18 @@ def test_pad_writes_every_number_and_cuts_where_negative() -> None:
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("short", [0, 100])
-def test_rows_are_the_windows(groups: int, short: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways of copying give the same matrix: row by row, and tap by tap."""
+@pytest.mark.parametrize("d", [1, 2])
+def test_rows_are_the_windows(groups: int, short: int, d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All ways of copying give the same matrix: run by run, row by row, and tap by tap."""
     monkeypatch.setattr(windows, "SHORT_RUN", short)
     x = np.random.default_rng(0).normal(size=(2, 6, 7, 4))
-    axes = Axis(6, 2, 2, 2), Axis(7, 3, 1, 2)
+    axes = Axis(6, 2, 2, 2), Axis(7, 3, 1, d)
     view = windows.windows(x, axes, np)
-    found = rows(view, groups, np.empty(view.size))
+    found = rows(view, groups, np.empty(view.size), backend())
     c = 4 // groups
     for group in range(groups):
         expected = [
-            x[n, u * 2 : u * 2 + 3 : 2, v : v + 5 : 2, group * c : (group + 1) * c].ravel()
+            x[n, u * 2 : u * 2 + 3 : 2, v : v + 2 * d + 1 : d, group * c : (group + 1) * c].ravel()
             for n in range(2) for u in range(axes[0].out) for v in range(axes[1].out)
         ]  # fmt: skip
         assert np.array_equal(found[group], expected)

@@ -1,0 +1,56 @@
+"""What is done number by number in a step of a GRU: bpcli/layers/gru.py.
+
+Arrays as there: z (3, t, n, units) holds the gates' inputs xₜ W + b, and then r, z, n; h (t + 1, n, units);
+products (n, 3·units) = hₜ₋₁ U. What goes into a sigmoid is halved already. Kernels work on rows start to stop
+of step t.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
+
+_ONE = np.float32(1)
+
+
+@kernel
+def step(z: Any, h: Any, products: Any, memories: Any, a: Any, t: int, start: int, stop: int) -> None:
+    """hₜ, the gates, and memories[t] = hₜ₋₁ U + a of n."""
+    units = h.shape[2]
+    for i in range(start, stop):
+        for j in range(units):
+            r = sigmoid_of_twice(z[0, t, i, j] + products[i, j])
+            update = sigmoid_of_twice(z[1, t, i, j] + products[i, units + j])
+            memory = products[i, 2 * units + j] + a[j]
+            n = tanh(z[2, t, i, j] + r * memory)
+            z[0, t, i, j] = r
+            z[1, t, i, j] = update
+            z[2, t, i, j] = n
+            memories[t, i, j] = memory
+            h[t + 1, i, j] = n + update * (h[t, i, j] - n)
+
+
+@kernel
+def back(
+    z: Any, h: Any, memories: Any, du: Any, dh: Any, passed: Any, dz: Any, t: int, start: int, stop: int
+) -> None:
+    """dz[t] and du[t] (n, 3·units) from dhₜ = dh + passed, what came through U and what passed the gates
+    (n, units); and what passes those of step t in the place of `passed`."""
+    units = h.shape[2]
+    for i in range(start, stop):
+        for j in range(units):
+            r, update, n = z[0, t, i, j], z[1, t, i, j], z[2, t, i, j]
+            d = dh[i, j] + passed[i, j]
+            passed[i, j] = d * update
+            dn = d * (_ONE - update) * (_ONE - n * n)
+            dupdate = d * (h[t, i, j] - n) * update * (_ONE - update)
+            dr = dn * memories[t, i, j] * r * (_ONE - r)
+            dz[t, i, j] = dr
+            dz[t, i, units + j] = dupdate
+            dz[t, i, 2 * units + j] = dn
+            du[t, i, j] = dr
+            du[t, i, units + j] = dupdate
+            du[t, i, 2 * units + j] = dn * r

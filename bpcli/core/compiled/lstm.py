@@ -1,0 +1,55 @@
+"""What is done number by number in a step of an LSTM: bpcli/layers/lstm.py.
+
+Arrays as there: z (4, t, n, units) holds the gates' inputs xₜ W + b, and then i, f, o, g; h and c (t + 1, n,
+units); products (n, 4·units) = hₜ₋₁ U; tanh_c (t, n, units). What goes into a sigmoid is halved already.
+Kernels work on rows start to stop of step t.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
+
+_ONE = np.float32(1)
+
+
+@kernel
+def step(z: Any, h: Any, c: Any, products: Any, tanh_c: Any, t: int, start: int, stop: int) -> None:
+    """The gates, cₜ, tanh cₜ and hₜ."""
+    units = h.shape[2]
+    for row in range(start, stop):
+        for j in range(units):
+            i = sigmoid_of_twice(z[0, t, row, j] + products[row, j])
+            f = sigmoid_of_twice(z[1, t, row, j] + products[row, units + j])
+            o = sigmoid_of_twice(z[2, t, row, j] + products[row, 2 * units + j])
+            g = tanh(z[3, t, row, j] + products[row, 3 * units + j])
+            cell = f * c[t, row, j] + i * g
+            squashed = tanh(cell)
+            z[0, t, row, j] = i
+            z[1, t, row, j] = f
+            z[2, t, row, j] = o
+            z[3, t, row, j] = g
+            c[t + 1, row, j] = cell
+            tanh_c[t, row, j] = squashed
+            h[t + 1, row, j] = o * squashed
+
+
+@kernel
+def back(
+    z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, t: int, start: int, stop: int
+) -> None:
+    """From dhₜ and dcₜ (n, units): dz[t] (n, 4·units), and dcₜ₋₁ in the place of dcₜ."""
+    units = h.shape[2]
+    for row in range(start, stop):
+        for j in range(units):
+            i, f, o, g = z[0, t, row, j], z[1, t, row, j], z[2, t, row, j], z[3, t, row, j]
+            d, squashed = dh[row, j], tanh_c[t, row, j]
+            cell = dc[row, j] + d * o * (_ONE - squashed * squashed)
+            dz[t, row, j] = cell * g * i * (_ONE - i)
+            dz[t, row, units + j] = cell * c[t, row, j] * f * (_ONE - f)
+            dz[t, row, 2 * units + j] = d * squashed * o * (_ONE - o)
+            dz[t, row, 3 * units + j] = cell * i * (_ONE - g * g)
+            dc[row, j] = cell * f

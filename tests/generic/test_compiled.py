@@ -1,0 +1,216 @@
+"""The compiled kernels against the NumPy forms that they are the twins of."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpcli.core.backend import CompiledBackend, backend
+from bpcli.core.ctx import Ctx, Pass
+from bpcli.core.rows import Pool
+from bpcli.data.records import Batch
+from bpcli.errors import ConfigError, UsageError
+from bpcli.losses.cross_entropy import CrossEntropy
+from bpcli.spec.registry import family
+from bpcli.train.api import evaluate
+from tests.generic import namespace, rigs
+from tests.generic.test_optimizers import CASES as OPTIMIZERS
+from tests.generic.test_optimizers import descend
+from tests.train import helpers as h
+
+pytest.importorskip("numba")
+
+#: (module, function) of every kernel that ran, in any test of this file.
+RAN: set[tuple[str, str]] = set()
+
+
+class Spied(CompiledBackend):
+    """The compiled backend, and what of it was used."""
+
+    def compiled(self, name: str, dtype: Any) -> Any:
+        module = super().compiled(name, dtype)
+        if module is None:
+            return None
+
+        def noted(kernel: str) -> Any:
+            def call(*arguments: Any) -> Any:
+                RAN.add((name, kernel))
+                return getattr(module, kernel)(*arguments)
+
+            return call
+
+        return SimpleNamespace(**{kernel: noted(kernel) for kernel in kernels(module)})
+
+
+def kernels(module: Any) -> list[str]:
+    """The names of a module's kernels."""
+    of_numba = import_module("numba").core.registry.CPUDispatcher
+    own = vars(module).items()
+    return [k for k, v in own if isinstance(v, of_numba) and v.py_func.__module__ == module.__name__]
+
+
+@pytest.fixture(autouse=True)
+def _compiled_rigs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(namespace.BACKENDS, "compiled", Spied)
+
+
+LAYERS = rigs.cases("layers")
+ACTIVATIONS = rigs.cases("activations")
+
+
+def both(
+    layer: Any, shape: tuple[int, ...], *, n: int = 7, pool: Pool | None = None
+) -> list[tuple[Any, ...]]:
+    """(y, dx, g) in float32, of NumPy and of the kernels."""
+    found = []
+    for name in ("numpy", "compiled"):
+        r = rigs.rig(layer, shape, dtype="float32", training=True, backend=name)
+        if pool is not None:
+            r.ctx.shared.pool = pool
+        found.append(r.gradients(*rigs.inputs(r, n)))
+    return found
+
+
+@pytest.mark.parametrize(("layer", "shape"), [c[1:] for c in LAYERS], ids=[c[0] for c in LAYERS])
+def test_layers(layer: Any, shape: tuple[int, ...]) -> None:
+    expected, found = both(layer, shape)
+    for a, b in zip(found, expected, strict=True):
+        rigs.close(a, b, 3e-6)
+
+
+@pytest.mark.parametrize("function", [c[1] for c in ACTIVATIONS], ids=[c[0] for c in ACTIVATIONS])
+def test_activations(function: Any) -> None:
+    sizes = np.concatenate([np.geomspace(1e-8, 0.1, 8), np.linspace(0.13, 9.5, 40)]).astype("f4")
+    x = np.concatenate([sizes, -sizes, [0.0, 40.0, -40.0, 11.0]]).astype("f4").reshape(-1, 4)
+    dy = np.random.default_rng(1).normal(size=x.shape).astype("f4")
+    found = []
+    for there in (backend(), Spied()):
+        ctx = Ctx(Pass(there))
+        y = function.forward(x, np.empty_like(x), ctx)
+        found.append((y, function.backward(dy, x, y, np.empty_like(x), ctx)))
+    for a, b in zip(*found, strict=True):
+        rigs.close(a, b, 1e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizers(optimizer: Any) -> None:
+    w = np.random.default_rng(0).normal(size=37).astype("f4")
+    curvature = np.linspace(0.3, 2.0, 37, dtype="f4")
+    expected, found = (
+        descend(optimizer, lambda w: curvature * w, w, 0.05, 20, Ctx(Pass(there)))
+        for there in (backend(), Spied())
+    )
+    rigs.close(found, expected, 2e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("scale", [1.0, 50.0, 1e4])
+def test_cross_entropy(classes: int, scale: float) -> None:
+    rng = np.random.default_rng(0)
+    y = (scale * rng.normal(size=(33, classes))).astype("f4")
+    batch = Batch(None, rng.integers(0, classes, 33))
+    (a, da), (b, db) = (
+        CrossEntropy()(y, batch, 33.0, Ctx(Pass(there), ("loss",))) for there in (backend(), Spied())
+    )
+    assert b == pytest.approx(a, rel=1e-6)
+    rigs.close(db, da, 1e-6)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_the_bits_do_not_depend_on_the_threads(cell: str) -> None:
+    layer = family("layers")[cell].model_validate({"units": 64, "return_sequences": True})
+    one, two, three = (both(layer, (5, 3), n=256, pool=Pool(threads))[1] for threads in (1, 2, 3))
+    for a, b, c in zip(one, two, three, strict=True):
+        assert np.array_equal(a, b) and np.array_equal(a, c)
+
+
+def test_tanh_is_off_by_a_few_units_in_the_last_place() -> None:
+    elementwise = import_module("bpcli.core.compiled.elementwise")
+    x = np.concatenate([np.geomspace(1e-30, 1, 20_000), np.linspace(0, 12, 200_001)]).astype("f4")
+    y = np.empty_like(x)
+    elementwise.tanh(x, y)
+    true = np.tanh(x.astype("f8"))
+    assert (np.abs(y - true) <= 7 * np.spacing(true.astype("f4"))).all()
+    negative = np.empty_like(x)
+    elementwise.tanh(-x, negative)
+    assert np.array_equal(negative, -y) and y.max() == 1
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    """Or a loss that diverges would not be seen."""
+    elementwise = import_module("bpcli.core.compiled.elementwise")
+    x, y = np.array([np.nan, np.inf, -np.inf, 0.0], "f4"), np.empty(4, "f4")
+    elementwise.tanh(x, y)
+    assert np.array_equal(y, np.array([np.nan, 1, -1, 0], "f4"), equal_nan=True)
+    for cell in ("gru", "lstm"):
+        r = rigs.rig(
+            family("layers")[cell].model_validate({"units": 3}), (4, 2), dtype="float32", backend="compiled"
+        )
+        given, _ = rigs.inputs(r)
+        given[2, 1] = np.nan
+        assert np.isnan(r.forward(given)).any(axis=1).tolist() == [k == 2 for k in range(7)]
+    w = np.ones(3, "f4")
+    slots = {"m": np.zeros(3, "f4"), "v": np.zeros(3, "f4")}
+    family("optimizers")["adam"].model_validate({}).step(
+        w, np.array([1, np.nan, np.inf], "f4"), slots, 0.1, 1, Ctx(Pass(Spied()))
+    )
+    assert np.isnan(w).tolist() == [False, True, True]
+
+
+def test_a_run_learns_the_same_and_twice_the_same_bits(tmp_path: Path) -> None:
+    plain = h.metrics_of(h.train(tmp_path, h.config()).run)
+    first, second = (
+        h.metrics_of(h.train(tmp_path, h.config(train__compiled=True, train__threads=threads)).run)
+        for threads in (1, 2)
+    )
+    assert first == second
+    for a, b in zip(first, plain, strict=True):
+        assert a["train"]["loss"] == pytest.approx(b["train"]["loss"], rel=1e-4)
+
+
+def test_a_saved_run_needs_no_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = h.train(tmp_path, h.config(train__compiled=True)).run
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert 0 <= evaluate(run)["metrics"]["accuracy"] <= 1
+
+
+def test_without_numba_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(UsageError, match=r"train\.compiled needs Numba, which is not installed"):
+        h.train(tmp_path, h.config(train__compiled=True))
+
+
+@pytest.mark.parametrize("change", [{"train__precision": "float64"}, {"train__device": "cuda"}])
+def test_what_has_no_kernels_is_refused(change: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="for float32 on the cpu") as caught:
+        h.train(tmp_path, h.config(train__compiled=True, **change))
+    assert caught.value.problems[0].path == "train.compiled"
+
+
+def test_every_kernel_has_run() -> None:
+    """In this file's tests above, which one process must have run: a kernel that nothing asks for is dead."""
+    folder = Path(import_module("bpcli.core.compiled").__file__ or "").parent
+    modules = [one.name for one in iter_modules([str(folder)]) if not one.name.startswith("_")]
+    for _, layer, shape in LAYERS:
+        if type(layer).__name__ in ("Gru", "Lstm"):
+            both(layer, shape)
+    for _, function, _ in ACTIVATIONS:
+        test_activations(function)
+    test_cross_entropy(2, 1.0)
+    descend(
+        family("optimizers")["adam"].model_validate({}),
+        lambda w: w,
+        np.ones(2, "f4"),
+        0.1,
+        2,
+        Ctx(Pass(Spied())),
+    )
+    every = {(name, k) for name in modules for k in kernels(import_module(f"bpcli.core.compiled.{name}"))}
+    assert every and every <= RAN, sorted(every - RAN)
