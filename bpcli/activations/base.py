@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 #: Numbers from which on one pass over them is worth several threads.
-_LARGE = 2 * BLOCK_WORK / PASS
+LARGE = 2 * BLOCK_WORK / PASS
 
 
 class Activation(Component):
@@ -44,7 +44,7 @@ def activate(function: Activation, x: Any, ctx: Ctx, *, own: bool = False) -> An
     """f(x) in a layer's workspace; with `own`, x is the layer's own buffer and may be overwritten."""
     here = ctx.child("activation")
     out = x if own and not function.needs_x else here.buf("y", x.shape, x.dtype)
-    if x.size >= _LARGE and function.by_rows:
+    if x.size >= LARGE and function.by_rows:
         here.rows(len(x), PASS * x.size, lambda rows: function.forward(x[rows], out[rows], here))
         y = out
     else:
@@ -58,7 +58,7 @@ def activate_backward(function: Activation, dy: Any, ctx: Ctx) -> Any:
     here = ctx.child("activation")
     x, y = here.saved
     dx = here.buf("dx", x.shape, x.dtype)
-    if x.size >= _LARGE and function.by_rows:
+    if x.size >= LARGE and function.by_rows:
         here.rows(
             len(x), PASS * x.size, lambda rows: function.backward(dy[rows], x[rows], y[rows], dx[rows], here)
         )

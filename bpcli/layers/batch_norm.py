@@ -74,8 +74,6 @@ class BatchNorm(Layer):
             def squares(rows: slice) -> Any:
                 here = centred[rows]
                 xp.subtract(x[rows].reshape(lines), line, out=here.reshape(lines))
-                if real is not None:
-                    here *= real[rows]
                 return xp.multiply(here, here, out=y[rows])
 
             var = batch.mean(squares)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from bpcli.activations.base import Activation, activate, activate_backward
+from bpcli.activations.base import LARGE, Activation, activate, activate_backward
 from bpcli.core.ctx import Ctx
 from bpcli.core.store import Decl, Tree
 from bpcli.initializers.base import Initializer
@@ -70,18 +70,37 @@ class Dense(Layer):
         z = ctx.buf("z", (*x.shape[:-1], self.units), x.dtype)
         flat, flat_z = as_rows(x), as_rows(z)  # (n..., in): one matmul for all leading axes
         ctx.matmul(flat, p.W, flat_z)
+        fused, fused_back = self._fused(z, ctx)
+        ctx.saved = flat, flat_z, fused_back
+        if fused is not None:
+            fused(flat_z, p.b)
+            return z
         if self.bias:
             flat_z += p.b
-        ctx.saved = flat
         return z if self.activation is None else activate(self.activation, z, ctx, own=True)
 
+    def _fused(self, z: Any, ctx: Ctx) -> tuple[Any, Any]:
+        """Compiled passes of bias and activation together, forward and backward, or (None, None).
+
+        Where z is large the threads share it instead.
+        """
+        kernels = ctx.compiled("dense", z.dtype) if self.bias and self.activation and z.size < LARGE else None
+        if kernels is None or self.activation is None:
+            return None, None
+        name = self.activation.type
+        return getattr(kernels, name, None), getattr(kernels, f"{name}_back", None)
+
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
-        x = ctx.saved
-        dz = dy if self.activation is None else activate_backward(self.activation, dy, ctx)
-        flat_dz = as_rows(dz)
+        x, y, fused_back = ctx.saved
+        if fused_back is not None:
+            flat_dz = ctx.buf("dz", y.shape, y.dtype)
+            fused_back(as_rows(dy), y, flat_dz, g.b)
+        else:
+            dz = dy if self.activation is None else activate_backward(self.activation, dy, ctx)
+            flat_dz = as_rows(dz)
+            if self.bias:
+                ctx.ones(len(flat_dz), dz.dtype).dot(flat_dz, g.b)  # a sum along columns is slower
         ctx.matmul(x.T, flat_dz, g.W)
-        if self.bias:
-            ctx.ones(len(flat_dz), dz.dtype).dot(flat_dz, g.b)  # a sum along columns is slower
         if not ctx.need_dx:
             return None
         dx = ctx.buf("dx", (*dy.shape[:-1], x.shape[-1]), dy.dtype)

@@ -85,6 +85,20 @@ def test_layers(layer: Any, shape: tuple[int, ...]) -> None:
         rigs.close(a, b, 3e-6)
 
 
+DENSE = [
+    family("layers")["dense"].model_validate({"units": 5, "activation": f})
+    for f in ("relu", "tanh", "sigmoid")
+]
+
+
+@pytest.mark.parametrize("layer", DENSE, ids=lambda layer: layer.activation.type)
+@pytest.mark.parametrize("shape", [(3,), (4, 6)])
+def test_bias_and_activation_in_one_pass(layer: Any, shape: tuple[int, ...]) -> None:
+    expected, found = both(layer, shape)
+    for a, b in zip(found, expected, strict=True):
+        rigs.close(a, b, 2e-6)
+
+
 @pytest.mark.parametrize("function", [c[1] for c in ACTIVATIONS], ids=[c[0] for c in ACTIVATIONS])
 def test_activations(function: Any) -> None:
     sizes = np.concatenate([np.geomspace(1e-8, 0.1, 8), np.linspace(0.13, 9.5, 40)]).astype("f4")
@@ -149,13 +163,14 @@ def test_what_is_not_a_number_stays_so() -> None:
     x, y = np.array([np.nan, np.inf, -np.inf, 0.0], "f4"), np.empty(4, "f4")
     elementwise.tanh(x, y)
     assert np.array_equal(y, np.array([np.nan, 1, -1, 0], "f4"), equal_nan=True)
-    for cell in ("gru", "lstm"):
+    for name in ("gru", "lstm", "dense"):
+        fields = {"units": 3, "activation": "relu"} if name == "dense" else {"units": 3}
         r = rigs.rig(
-            family("layers")[cell].model_validate({"units": 3}), (4, 2), dtype="float32", backend="compiled"
+            family("layers")[name].model_validate(fields), (4, 2), dtype="float32", backend="compiled"
         )
         given, _ = rigs.inputs(r)
         given[2, 1] = np.nan
-        assert np.isnan(r.forward(given)).any(axis=1).tolist() == [k == 2 for k in range(7)]
+        assert np.isnan(r.forward(given)).reshape(7, -1).any(axis=1).tolist() == [k == 2 for k in range(7)]
     w = np.ones(3, "f4")
     slots = {"m": np.zeros(3, "f4"), "v": np.zeros(3, "f4")}
     family("optimizers")["adam"].model_validate({}).step(
@@ -201,6 +216,8 @@ def test_every_kernel_has_run() -> None:
     for _, layer, shape in LAYERS:
         if type(layer).__name__ in ("Gru", "Lstm"):
             both(layer, shape)
+    for layer in DENSE:
+        both(layer, (3,))
     for _, function, _ in ACTIVATIONS:
         test_activations(function)
     test_cross_entropy(2, 1.0)

@@ -21,7 +21,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def kernel(function: Function) -> Function:
-    """A kernel that Python calls; compiled at its first call, and kept on disk for the next process."""
+    """A kernel that Python calls; compiled at its first call, and kept on disk for the next process.
+
+    What is kept goes by the time of the kernel's own file: after a change in this one, remove __pycache__.
+    """
     made: Any = njit(cache=True, **_SETTINGS)(function)
     return made
 
