@@ -26,10 +26,9 @@ class Passes:
         """`real` (n, ..., 1): the places that count, or None for all."""
         self._xp, self._pool, self._real, self._c = ctx.xp, ctx.shared.pool, real, shape[-1]
         self.count = prod(shape[:-1]) if real is None else int(real.sum())
+        self._blocks = grid(shape[0], _PASSES * PASS * prod(shape))
         self.times = shape[-2] if len(shape) > 2 else 1
         self._lines, self._places = (-1, self.times * self._c), prod(shape[1:-1])
-        n, *_ = shape
-        self._blocks = grid(n, _PASSES * PASS * prod(shape))
         self._size, self._share = self._blocks[0].stop, 1.0 / max(self.count, 1)
         if real is None:
             self._weights = ctx.xp.full(self._size * self._places, self._share, dtype)
