@@ -61,13 +61,15 @@ class CompiledBackend(Backend):
     def __init__(self) -> None:
         super().__init__()
         self._kernels: dict[str, Any] = {}
-        try:
-            import_module("numba")
-        except ImportError:
-            raise UsageError(
-                "train.compiled needs Numba, which is not installed",
-                hint="pip install 'bpcli[compiled]', or train.compiled=false",
-            ) from None
+        for package, module in (("Numba", "numba"), ("SciPy", "scipy.linalg.cython_blas")):
+            try:
+                import_module(module)  # Numba calls BLAS by way of SciPy
+            except ImportError:
+                raise UsageError(
+                    f"train.compiled needs {package}, which is not installed",
+                    hint="pip install 'bpcli[compiled]', or train.compiled=false",
+                ) from None
+        one_blas_thread()  # SciPy has a BLAS of its own
 
     def compiled(self, name: str, dtype: Any) -> Any:
         if dtype != np.float32:

@@ -1,7 +1,6 @@
-"""The loops over the steps of a sequence where compiled kernels do what is done number by number.
+"""The steps of a sequence in one compiled kernel for each block of rows, so that the threads never meet.
 
-The products with U stay here, one for each step and all gates together. The kernels know neither masks nor
-dropout: with those the layers go their NumPy way.
+The kernels know neither masks nor dropout: with those the layers go their NumPy way.
 """
 
 from __future__ import annotations
@@ -15,37 +14,30 @@ if TYPE_CHECKING:
     from bpcli.layers._recurrent import Recurrent
 
 
+#: A block has so many numbers in a state; fewer than where every step takes the interpreter.
+NUMBERS = 2048
+
+
 def compiled_steps(layer: Recurrent, kernels: Any, U: Any, more: tuple[Any, ...], s: Scan, ctx: Ctx) -> None:
     """Fills the states and s.z; `more` are the arrays of the layer's own that its kernel takes."""
-    xp, h = ctx.xp, s.states[0]
+    h = s.states[0]
     halved = ctx.buf("U halved", U.shape, U.dtype)  # as `Recurrent.by_gate`, but side by side
     halved[...] = U
     halved[:, : layer.sigmoids * layer.units] *= 0.5
     products = scratch(ctx, "h U", (h.shape[1], U.shape[1]), U.dtype)
-
-    def block(rows: slice) -> None:
-        product = products[rows]
-        for t, before in enumerate(h[:-1, rows]):
-            xp.matmul(before, halved, out=product)
-            kernels.step(s.z, *s.states, products, *more, t, rows.start, rows.stop)
-
-    s.over_rows(block, ctx)
+    given = (s.z, *s.states, products, halved, *more)
+    s.over_rows(lambda rows: kernels.forward(*given, rows.start, rows.stop), ctx, NUMBERS)
 
 
 def compiled_steps_back(
     layer: Recurrent, kernels: Any, U: Any, more: tuple[Any, ...], s: Scan, dys: Any, dh: Any, carried: Any,
-    dz: Any, du: Any, ctx: Ctx,
+    dz: Any, ctx: Ctx,
 ) -> None:  # fmt: skip
-    """Fills dz; du is what comes through U. dh (n, units) and `carried`, what reaches the step before in
-    another way, become those of the first state."""
-    xp, transposed = ctx.xp, layer.transposed(U, ctx)
+    """Fills dz, and what of `more` the kernel fills.
 
-    def block(rows: slice) -> None:
-        mine = dh[rows]
-        for t in range(len(dz) - 1, -1, -1):
-            if dys is not None:
-                mine += dys[t, rows]
-            kernels.back(s.z, *s.states, *more, dh, carried, dz, t, rows.start, rows.stop)
-            xp.matmul(du[t, rows], transposed, out=mine)
-
-    s.over_rows(block, ctx)
+    dh (n, units) and `carried`, what reaches the step before in another way, become those of the first state.
+    """
+    if dys is None:
+        dys = ctx.zeros((0, *dh.shape), dh.dtype)
+    given = (s.z, *s.states, *more, dh, carried, dz, layer.transposed(U, ctx), dys)
+    s.over_rows(lambda rows: kernels.backward(*given, rows.start, rows.stop), ctx, NUMBERS)

@@ -55,6 +55,11 @@ def gate_inputs(layer: Recurrent, p: Tree, x: Any, pad: Any, ctx: Ctx) -> GateIn
             ctx.xp.copyto(steps, 0, where=pad)
     W = layer.by_gate("W", p.W, ctx)
     b = layer.by_gate("b", p.b, ctx) if layer.bias else None
+    if features == 1 and b is not None and product is flat:
+        kernels = ctx.compiled("gate_inputs", z.dtype)
+        if kernels is not None:
+            kernels.of_one_number(rows, W, b, product)
+            return GateInputs(z, rows, lookup, ids)
     for gate in range(layer.gates):
         if features == 1:  # a product that BLAS is slow at
             ctx.xp.multiply(rows, W[gate], out=product[gate])

@@ -53,15 +53,15 @@ class Scan:
     def kept_of(self, rows: slice) -> Any:
         return None if self.kept is None else self.kept[rows]
 
-    def blocks(self) -> list[slice]:
+    def blocks(self, numbers: int = NUMBERS) -> list[slice]:
         _, n, units = self.shape
-        count = max(1, min(n // ROWS, n * units // NUMBERS, BLOCKS))
+        count = max(1, min(n // ROWS, n * units // numbers, BLOCKS))
         size = -(-n // count)
         return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
-    def over_rows(self, kernel: Callable[[slice], Any], ctx: Ctx) -> None:
-        """Calls kernel(rows) for every block of rows, on all threads."""
-        ctx.shared.pool.run(kernel, self.blocks())
+    def over_rows(self, kernel: Callable[[slice], Any], ctx: Ctx, numbers: int = NUMBERS) -> None:
+        """Calls kernel(rows) for every block of rows with so many numbers at least, on all threads."""
+        ctx.shared.pool.run(kernel, self.blocks(numbers))
 
 
 def scratch(ctx: Ctx, name: str, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -111,7 +111,7 @@ class Gru(Recurrent):
         if (kernels := self._kernels(s, ctx)) is not None:
             passed = scratch(ctx, "spare", ds[0].shape, dz.dtype)
             passed[...] = 0
-            compiled_steps_back(self, kernels, p.U, (memories, du), s, dys, ds[0], passed, dz, du, ctx)
+            compiled_steps_back(self, kernels, p.U, (memories, du), s, dys, ds[0], passed, dz, ctx)
             ds[0][...] += passed
         else:
             self._steps_back(p, columns, s, dys, ds[0], dz, du, ctx)

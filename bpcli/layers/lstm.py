@@ -117,7 +117,7 @@ class Lstm(Recurrent):
     def steps_back(self, p: Tree, g: Tree, s: Scan, dys: Any, ds: tuple[Any, ...], dz: Any, ctx: Ctx) -> None:
         if (kernels := self._kernels(s, ctx)) is not None:
             dh, dc = ds
-            compiled_steps_back(self, kernels, p.U, (self._tanh_c(s, ctx),), s, dys, dh, dc, dz, dz, ctx)
+            compiled_steps_back(self, kernels, p.U, (self._tanh_c(s, ctx),), s, dys, dh, dc, dz, ctx)
             self.gradient_of(g.U, dz, s, ctx)
             return
         xp, (_, c), gates, dgates = ctx.xp, s.states, s.by_step, dz.reshape(*dz.shape[:2], 4, -1)

@@ -53,7 +53,8 @@ def kernels(module: Any) -> list[str]:
     """The names of a module's kernels."""
     of_numba = import_module("numba").core.registry.CPUDispatcher
     own = vars(module).items()
-    return [k for k, v in own if isinstance(v, of_numba) and v.py_func.__module__ == module.__name__]
+    public = [(k, v) for k, v in own if isinstance(v, of_numba) and not k.startswith("_")]
+    return [k for k, v in public if v.py_func.__module__ == module.__name__]
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +139,14 @@ def test_cross_entropy(classes: int, scale: float) -> None:
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_sequences_of_one_number(cell: str) -> None:
+    layer = family("layers")[cell].model_validate({"units": 5, "return_sequences": True})
+    expected, found = both(layer, (6, 1))
+    for a, b in zip(found, expected, strict=True):
+        rigs.close(a, b, 3e-6)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_the_bits_do_not_depend_on_the_threads(cell: str) -> None:
     layer = family("layers")[cell].model_validate({"units": 64, "return_sequences": True})
     one, two, three = (both(layer, (5, 3), n=256, pool=Pool(threads))[1] for threads in (1, 2, 3))
@@ -218,6 +227,8 @@ def test_every_kernel_has_run() -> None:
             both(layer, shape)
     for layer in DENSE:
         both(layer, (3,))
+    test_sequences_of_one_number("gru")
+    both(family("layers")["batch_norm"].model_validate({}), (3,))
     for _, function, _ in ACTIVATIONS:
         test_activations(function)
     test_cross_entropy(2, 1.0)

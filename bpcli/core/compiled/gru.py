@@ -1,8 +1,7 @@
-"""What is done number by number in a step of a GRU: bpcli/layers/gru.py.
+"""The steps of a GRU, for rows start to stop of a batch: bpcli/layers/gru.py.
 
 Arrays as there: z (3, t, n, units) holds the gates' inputs xₜ W + b, and then r, z, n; h (t + 1, n, units);
-products (n, 3·units) = hₜ₋₁ U. What goes into a sigmoid is halved already. Kernels work on rows start to stop
-of step t.
+products (n, 3·units) = hₜ₋₁ U. What goes into a sigmoid is halved already.
 """
 
 from __future__ import annotations
@@ -17,7 +16,37 @@ _ONE = np.float32(1)
 
 
 @kernel
-def step(z: Any, h: Any, products: Any, memories: Any, a: Any, t: int, start: int, stop: int) -> None:
+def forward(z: Any, h: Any, products: Any, U: Any, memories: Any, a: Any, start: int, stop: int) -> None:
+    """All steps, from the first to the last."""
+    for t in range(z.shape[1]):
+        np.dot(h[t, start:stop], U, products[start:stop])
+        _step(z, h, products, memories, a, t, start, stop)
+
+
+@kernel
+def backward(
+    z: Any,
+    h: Any,
+    memories: Any,
+    du: Any,
+    dh: Any,
+    passed: Any,
+    dz: Any,
+    U: Any,
+    dys: Any,
+    start: int,
+    stop: int,
+) -> None:
+    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    for t in range(z.shape[1] - 1, -1, -1):
+        if len(dys):
+            dh[start:stop] += dys[t, start:stop]
+        _back(z, h, memories, du, dh, passed, dz, t, start, stop)
+        np.dot(du[t, start:stop], U, dh[start:stop])
+
+
+@kernel
+def _step(z: Any, h: Any, products: Any, memories: Any, a: Any, t: int, start: int, stop: int) -> None:
     """hₜ, the gates, and memories[t] = hₜ₋₁ U + a of n."""
     units = h.shape[2]
     for i in range(start, stop):
@@ -34,7 +63,7 @@ def step(z: Any, h: Any, products: Any, memories: Any, a: Any, t: int, start: in
 
 
 @kernel
-def back(
+def _back(
     z: Any, h: Any, memories: Any, du: Any, dh: Any, passed: Any, dz: Any, t: int, start: int, stop: int
 ) -> None:
     """dz[t] and du[t] (n, 3·units) from dhₜ = dh + passed, what came through U and what passed the gates

@@ -1,8 +1,7 @@
-"""What is done number by number in a step of an LSTM: bpcli/layers/lstm.py.
+"""The steps of an LSTM, for rows start to stop of a batch: bpcli/layers/lstm.py.
 
 Arrays as there: z (4, t, n, units) holds the gates' inputs xₜ W + b, and then i, f, o, g; h and c (t + 1, n,
 units); products (n, 4·units) = hₜ₋₁ U; tanh_c (t, n, units). What goes into a sigmoid is halved already.
-Kernels work on rows start to stop of step t.
 """
 
 from __future__ import annotations
@@ -17,7 +16,27 @@ _ONE = np.float32(1)
 
 
 @kernel
-def step(z: Any, h: Any, c: Any, products: Any, tanh_c: Any, t: int, start: int, stop: int) -> None:
+def forward(z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any, start: int, stop: int) -> None:
+    """All steps, from the first to the last."""
+    for t in range(z.shape[1]):
+        np.dot(h[t, start:stop], U, products[start:stop])
+        _step(z, h, c, products, tanh_c, t, start, stop)
+
+
+@kernel
+def backward(
+    z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, U: Any, dys: Any, start: int, stop: int
+) -> None:
+    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    for t in range(z.shape[1] - 1, -1, -1):
+        if len(dys):
+            dh[start:stop] += dys[t, start:stop]
+        _back(z, c, tanh_c, dh, dc, dz, t, start, stop)
+        np.dot(dz[t, start:stop], U, dh[start:stop])
+
+
+@kernel
+def _step(z: Any, h: Any, c: Any, products: Any, tanh_c: Any, t: int, start: int, stop: int) -> None:
     """The gates, cₜ, tanh cₜ and hₜ."""
     units = h.shape[2]
     for row in range(start, stop):
@@ -38,11 +57,9 @@ def step(z: Any, h: Any, c: Any, products: Any, tanh_c: Any, t: int, start: int,
 
 
 @kernel
-def back(
-    z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, t: int, start: int, stop: int
-) -> None:
+def _back(z: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, t: int, start: int, stop: int) -> None:
     """From dhₜ and dcₜ (n, units): dz[t] (n, 4·units), and dcₜ₋₁ in the place of dcₜ."""
-    units = h.shape[2]
+    units = c.shape[2]
     for row in range(start, stop):
         for j in range(units):
             i, f, o, g = z[0, t, row, j], z[1, t, row, j], z[2, t, row, j], z[3, t, row, j]
