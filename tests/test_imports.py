@@ -54,6 +54,7 @@ ONLY_IN = {
     "threadpoolctl": ("bpcli.core.backend", "bpcli.train.environment"),
     "cupy": ("bpcli.core.backend",),
     "numba": ("bpcli.core.compiled",),
+    "llvmlite": ("bpcli.core.compiled._blas",),
     "PIL": ("bpcli.data.images",),
     "matplotlib": ("bpcli.cli.plot",),
     "tokenizers": ("bpcli.data.bytepair",),
@@ -178,5 +179,5 @@ def test_core_needs_numpy_and_nothing_else() -> None:
     for module in modules():
         if module.name.startswith("bpcli.core"):
             tops = {name.split(".")[0] for name, _ in imports(module)} - set(sys.stdlib_module_names)
-            compiled = {"numba"} if module.name.startswith("bpcli.core.compiled") else set[str]()
+            compiled = {"numba", "llvmlite"} if module.name.startswith("bpcli.core.compiled") else set[str]()
             assert tops <= {"numpy", "bpcli", "threadpoolctl", "cupy"} | compiled, module.name

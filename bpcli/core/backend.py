@@ -61,23 +61,23 @@ class CompiledBackend(Backend):
     def __init__(self) -> None:
         super().__init__()
         self._kernels: dict[str, Any] = {}
-        for package, module in (("Numba", "numba"), ("SciPy", "scipy.linalg.cython_blas")):
-            try:
-                import_module(module)  # Numba calls BLAS by way of SciPy
-            except ImportError:
-                raise UsageError(
-                    f"train.compiled needs {package}, which is not installed",
-                    hint="pip install 'bpcli[compiled]', or train.compiled=false",
-                ) from None
-        one_blas_thread()  # SciPy has a BLAS of its own
+        try:
+            import_module("numba")
+        except ImportError:
+            raise UsageError(
+                "train.compiled needs Numba, which is not installed",
+                hint="pip install 'bpcli[compiled]', or train.compiled=false",
+            ) from None
 
     def compiled(self, name: str, dtype: Any) -> Any:
         if dtype != np.float32:
             return None
-        found = self._kernels.get(name)
-        if found is None:
-            found = self._kernels[name] = import_module(f"bpcli.core.compiled.{name}")
-        return found
+        if name not in self._kernels:
+            try:
+                self._kernels[name] = import_module(f"bpcli.core.compiled.{name}")
+            except ImportError:  # those that call BLAS, where NumPy has not the one they know
+                self._kernels[name] = None
+        return self._kernels[name]
 
 
 class CupyBackend(Backend):
@@ -135,3 +135,9 @@ def one_blas_thread() -> None:
     """
     threadpoolctl: Any = import_module("threadpoolctl")
     threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+
+
+def blas_libraries() -> list[str]:
+    """The files of the BLAS libraries that this process has loaded."""
+    threadpoolctl: Any = import_module("threadpoolctl")
+    return [found["filepath"] for found in threadpoolctl.threadpool_info() if found["user_api"] == "blas"]

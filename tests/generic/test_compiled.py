@@ -188,6 +188,22 @@ def test_what_is_not_a_number_stays_so() -> None:
     assert np.isnan(w).tolist() == [False, True, True]
 
 
+def test_without_a_blas_that_kernels_know_numpy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bpcli.core.compiled._blas", None)
+    monkeypatch.delitem(sys.modules, "bpcli.core.compiled.gru", raising=False)
+    there = CompiledBackend()
+    assert there.compiled("gru", np.dtype("f4")) is None
+    assert there.compiled("adam", np.dtype("f4")) is not None
+
+
+def test_products_are_blas_own() -> None:
+    product = import_module("bpcli.core.compiled._blas").product
+    a, b = rigs.draw(13, (7,), 1, "float32"), rigs.draw(7, (21,), 2, "float32")
+    out = np.empty((13, 21), "f4")
+    product(a, b, out)
+    rigs.close(out, a @ b, 1e-6)
+
+
 def test_a_run_learns_the_same_and_twice_the_same_bits(tmp_path: Path) -> None:
     plain = h.metrics_of(h.train(tmp_path, h.config()).run)
     first, second = (

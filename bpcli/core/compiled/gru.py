@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bpcli.core.compiled._blas import product
 from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
 
 _ONE = np.float32(1)
@@ -19,7 +20,7 @@ _ONE = np.float32(1)
 def forward(z: Any, h: Any, products: Any, U: Any, memories: Any, a: Any, start: int, stop: int) -> None:
     """All steps, from the first to the last."""
     for t in range(z.shape[1]):
-        np.dot(h[t, start:stop], U, products[start:stop])
+        product(h[t, start:stop], U, products[start:stop])
         _step(z, h, products, memories, a, t, start, stop)
 
 
@@ -42,7 +43,7 @@ def backward(
         if len(dys):
             dh[start:stop] += dys[t, start:stop]
         _back(z, h, memories, du, dh, passed, dz, t, start, stop)
-        np.dot(du[t, start:stop], U, dh[start:stop])
+        product(du[t, start:stop], U, dh[start:stop])
 
 
 @kernel

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bpcli.core.compiled._blas import product
 from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
 
 _ONE = np.float32(1)
@@ -19,7 +20,7 @@ _ONE = np.float32(1)
 def forward(z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any, start: int, stop: int) -> None:
     """All steps, from the first to the last."""
     for t in range(z.shape[1]):
-        np.dot(h[t, start:stop], U, products[start:stop])
+        product(h[t, start:stop], U, products[start:stop])
         _step(z, h, c, products, tanh_c, t, start, stop)
 
 
@@ -32,7 +33,7 @@ def backward(
         if len(dys):
             dh[start:stop] += dys[t, start:stop]
         _back(z, c, tanh_c, dh, dc, dz, t, start, stop)
-        np.dot(dz[t, start:stop], U, dh[start:stop])
+        product(dz[t, start:stop], U, dh[start:stop])
 
 
 @kernel
