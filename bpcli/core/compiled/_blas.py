@@ -9,9 +9,9 @@ another BLAS is not looked for: importing this is then an ImportError, and who n
 from __future__ import annotations
 
 import ctypes
+from importlib import import_module
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from numba import types as numba_types
 
@@ -32,7 +32,7 @@ def _address() -> int:
     raise ImportError("NumPy's BLAS has no sgemm with 64-bit integers")
 
 
-_llvm: Any = llvmlite.binding
+_llvm: Any = import_module("llvmlite.binding")
 _llvm.add_symbol("bpcli_sgemm", _address())
 types: Any = numba_types
 _i, _n, _f, _at = types.int32, types.int64, types.float32, types.uintp
