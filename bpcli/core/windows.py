@@ -87,6 +87,14 @@ class Axis:
             after=self.size - self.out + self.before,
         )
 
+    def onto(self, value: int) -> tuple[int, Axis]:
+        """For dx at `value`, `value` + stride, …: the first of the taps that reach them, which are a stride
+        apart, and where the windows lie on dy for a correlation with these taps reversed (dilation 1)."""
+        window, tap = divmod(value + self.before, self.stride)
+        taps = len(range(tap, self.kernel, self.stride))
+        values = len(range(value, self.size, self.stride))
+        return tap, Axis(self.out, taps, before=taps - 1 - window, after=values + window - self.out)
+
 
 Axes = tuple[Axis, Axis]
 

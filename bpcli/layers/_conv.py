@@ -12,11 +12,9 @@ from typing import Any
 from bpcli.core.ctx import Ctx
 from bpcli.core.rows import BLOCK_WORK, PASS, grid
 from bpcli.core.windows import Axes, Sliding, Tiling, framed, is_bare, pad_size, rows
+from bpcli.layers import _direct_conv as direct
 from bpcli.layers._depthwise import depthwise, depthwise_backward
-from bpcli.layers._scratch import per_thread, repeated
-
-#: Numbers in all partial sums of a weight gradient at most; with larger weights there are fewer blocks.
-PARTIAL = 1 << 22
+from bpcli.layers._scratch import PARTIAL, per_thread, repeated
 
 
 def convolve(x: Any, W: Any, b: Any, groups: int, axes: Axes, ctx: Ctx) -> Any:
@@ -67,6 +65,9 @@ def correlate(x: Any, V: Any, b: Any, y: Any, axes: Axes, ctx: Ctx) -> Any:
         if b is not None:
             y += b
         return y
+    if (kernels := direct.kernels(groups, k, axes, (x, y), ctx)) is not None:
+        W = V.reshape(axes[0].kernel, axes[1].kernel, -1, y.shape[-1])
+        return direct.correlate(kernels, x, W, b, y, axes, ctx)
     tiling = Tiling.of(axes, groups * k)
     scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
     sliding = _sliding(x, axes, tiling, ctx)
@@ -110,6 +111,8 @@ def input_gradient(dy: Any, W: Any, groups: int, dx: Any, axes: Axes, ctx: Ctx) 
     if is_pointwise(axes, groups):
         ctx.matmul(dy.reshape(-1, filters), V[0].T, dx.reshape(-1, c))
         return dx
+    if (kernels := direct.kernels(groups, kh * kw * filters, axes, (dy, dx), ctx)) is not None:
+        return direct.input_gradient(kernels, dy, W, dx, axes, ctx)
     if axes[0].stride == axes[1].stride == 1:
         turned = ctx.buf("turned", (groups, kh, kw, filters // groups, c), W.dtype)
         turned[...] = W[::-1, ::-1].reshape(kh, kw, c, groups, -1).transpose(3, 0, 1, 4, 2)
@@ -159,6 +162,9 @@ def weight_gradient(x: Any, dy: Any, dW: Any, db: Any, groups: int, axes: Axes, 
             ctx.ones(len(flat), dy.dtype).dot(flat, db)
         return
     k = dV.shape[1]
+    if (kernels := direct.kernels(groups, k, axes, (x, dy), ctx)) is not None:
+        direct.weight_gradient(kernels, x, dy, dW, db, axes, ctx)
+        return
     tiling = Tiling.of(axes, groups * k)
     scratch = per_thread(ctx, "rows", tiling.rows * groups * k, x.dtype)
     sliding = _sliding(x, axes, tiling, ctx)

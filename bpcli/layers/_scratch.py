@@ -6,6 +6,9 @@ from typing import Any
 
 from bpcli.core.ctx import Ctx
 
+#: Numbers in all partial sums of a weight gradient at most; with larger weights there are fewer blocks.
+PARTIAL = 1 << 22
+
 
 def per_thread(ctx: Ctx, name: str, size: int, dtype: Any) -> list[Any]:
     """A flat array for each thread; a block pops one and puts it back, both atomic under the lock."""

@@ -137,10 +137,13 @@ class Residual(Layer):
         through = dx if places is None else ctx.buf("through", (*dy.shape[:-1], df.shape[-1]), df.dtype)
         ctx.matmul(flat_dy, p.P.T, through.reshape(flat.shape))
         if places is None:
-            _sum(dx, df, dx, ctx)
-        else:
-            dx[...] = df
-            dx[places] += through
+            return _sum(dx, df, dx, ctx)
+
+        def block(rows: slice) -> None:
+            dx[rows] = df[rows]
+            dx[rows][places] += through[rows]
+
+        ctx.rows(len(dx), PASS * (dx.size + through.size), block)
         return dx
 
     def _draw(self, f: Any, ctx: Ctx) -> Any:
@@ -157,7 +160,7 @@ class Residual(Layer):
             return x
         part = x[places]
         taken = ctx.buf("taken", part.shape, x.dtype)
-        taken[...] = part
+        ctx.rows(len(x), PASS * taken.size, lambda rows: ctx.xp.copyto(taken[rows], part[rows]))
         return taken
 
     def flops(self, shape: Shape, output: Shape) -> int:

@@ -55,6 +55,24 @@ def test_pairs_leave_padding_out() -> None:
             assert found == expected, (a, tap)
 
 
+def test_onto_says_which_windows_see_a_value_and_by_which_tap() -> None:
+    for a in [one for one in FITTING if one.dilation == 1]:
+        seen = [
+            {(u, tap) for u, w in enumerate(places(a)) for tap, at in enumerate(w) if at == value}
+            for value in range(a.size)
+        ]
+        for value in range(min(a.stride, a.size)):
+            first, onto = a.onto(value)
+            if not onto.kernel:
+                assert not any(seen[value :: a.stride])
+                continue
+            assert onto.out == len(seen[value :: a.stride])
+            for windows_of, expected in zip(places(onto), seen[value :: a.stride], strict=True):
+                taps = [first + k * a.stride for k in reversed(range(onto.kernel))]
+                found = {(u, tap) for u, tap in zip(windows_of, taps, strict=True) if 0 <= u < a.out}
+                assert found == expected, (a, value)
+
+
 def test_inside_and_kept_are_the_values() -> None:
     for a in [*FITTING, Axis(5, 2, before=-2, after=1), Axis(5, 2, before=1, after=-3)]:
         padded = np.arange(a.padded) - a.before

@@ -6,7 +6,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,63 +19,16 @@ from bpcli.errors import ConfigError, UsageError
 from bpcli.losses.cross_entropy import CrossEntropy
 from bpcli.spec.registry import family
 from bpcli.train.api import evaluate
-from tests.generic import namespace, rigs
+from tests.generic import rigs
+from tests.generic.compiled import RAN, Spied, both, kernels
 from tests.generic.test_optimizers import CASES as OPTIMIZERS
 from tests.generic.test_optimizers import descend
 from tests.train import helpers as h
 
 pytest.importorskip("numba")
 
-#: (module, function) of every kernel that ran, in any test of this file.
-RAN: set[tuple[str, str]] = set()
-
-
-class Spied(CompiledBackend):
-    """The compiled backend, and what of it was used."""
-
-    def compiled(self, name: str, dtype: Any) -> Any:
-        module = super().compiled(name, dtype)
-        if module is None:
-            return None
-
-        def noted(kernel: str) -> Any:
-            def call(*arguments: Any) -> Any:
-                RAN.add((name, kernel))
-                return getattr(module, kernel)(*arguments)
-
-            return call
-
-        return SimpleNamespace(**{kernel: noted(kernel) for kernel in kernels(module)})
-
-
-def kernels(module: Any) -> list[str]:
-    """The names of a module's kernels."""
-    of_numba = import_module("numba").core.registry.CPUDispatcher
-    own = vars(module).items()
-    public = [(k, v) for k, v in own if isinstance(v, of_numba) and not k.startswith("_")]
-    return [k for k, v in public if v.py_func.__module__ == module.__name__]
-
-
-@pytest.fixture(autouse=True)
-def _compiled_rigs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(namespace.BACKENDS, "compiled", Spied)
-
-
 LAYERS = rigs.cases("layers")
 ACTIVATIONS = rigs.cases("activations")
-
-
-def both(
-    layer: Any, shape: tuple[int, ...], *, n: int = 7, pool: Pool | None = None
-) -> list[tuple[Any, ...]]:
-    """(y, dx, g) in float32, of NumPy and of the kernels."""
-    found = []
-    for name in ("numpy", "compiled"):
-        r = rigs.rig(layer, shape, dtype="float32", training=True, backend=name)
-        if pool is not None:
-            r.ctx.shared.pool = pool
-        found.append(r.gradients(*rigs.inputs(r, n)))
-    return found
 
 
 @pytest.mark.parametrize(("layer", "shape"), [c[1:] for c in LAYERS], ids=[c[0] for c in LAYERS])
@@ -239,7 +191,7 @@ def test_every_kernel_has_run() -> None:
     folder = Path(import_module("bpcli.core.compiled").__file__ or "").parent
     modules = [one.name for one in iter_modules([str(folder)]) if not one.name.startswith("_")]
     for _, layer, shape in LAYERS:
-        if type(layer).__name__ in ("Gru", "Lstm"):
+        if type(layer).__name__ in ("Gru", "Lstm", "Conv2d", "MaxPool2d"):
             both(layer, shape)
     for layer in DENSE:
         both(layer, (3,))
