@@ -20,7 +20,7 @@ from bpcli.losses.cross_entropy import CrossEntropy
 from bpcli.spec.registry import family
 from bpcli.train.api import evaluate
 from tests.generic import rigs
-from tests.generic.compiled import RAN, Spied, both, kernels
+from tests.generic.compiled import RAN, Spied, both, kernels, spied
 from tests.generic.test_optimizers import CASES as OPTIMIZERS
 from tests.generic.test_optimizers import descend
 from tests.train import helpers as h
@@ -126,9 +126,7 @@ def test_what_is_not_a_number_stays_so() -> None:
     assert np.array_equal(y, np.array([np.nan, 1, -1, 0], "f4"), equal_nan=True)
     for name in ("gru", "lstm", "dense"):
         fields = {"units": 3, "activation": "relu"} if name == "dense" else {"units": 3}
-        r = rigs.rig(
-            family("layers")[name].model_validate(fields), (4, 2), dtype="float32", backend="compiled"
-        )
+        r = spied(family("layers")[name].model_validate(fields), (4, 2))
         given, _ = rigs.inputs(r)
         given[2, 1] = np.nan
         assert np.isnan(r.forward(given)).reshape(7, -1).any(axis=1).tolist() == [k == 2 for k in range(7)]

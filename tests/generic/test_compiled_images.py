@@ -15,7 +15,7 @@ from bpcli.errors import BuildError
 from bpcli.layers._conv import correlate
 from bpcli.spec.registry import family
 from tests.generic import rigs
-from tests.generic.compiled import Spied, both
+from tests.generic.compiled import Spied, both, spied
 
 pytest.importorskip("numba")
 
@@ -82,7 +82,5 @@ def test_what_is_not_a_number_is_the_largest_of_its_window() -> None:
     for at in range(4):
         x = np.ones((1, 2, 2, 3), "f4")
         x[0, at // 2, at % 2, 1] = np.nan
-        r = rigs.rig(
-            family("layers")["max_pool2d"].model_validate({}), (2, 2, 3), dtype="float32", backend="compiled"
-        )
+        r = spied(family("layers")["max_pool2d"].model_validate({}), (2, 2, 3))
         assert np.isnan(r.forward(x)).ravel().tolist() == [False, True, False]
