@@ -54,7 +54,8 @@ def drawn(seed: int) -> tuple[Any, tuple[int, ...]]:
 @pytest.mark.parametrize("shape", [(3, 900, 5), (200, 40, 3), (1, 3000, 2)])
 def test_images_that_no_cache_holds(shape: tuple[int, ...]) -> None:
     """Of these dW is added up in pieces."""
-    layer = family("layers")["conv2d"].model_validate({"filters": 7, "kernel": [1, 3]})
+    fields = {"filters": 7, "kernel": [1, 3], "stride": [1, 2]}
+    layer = family("layers")["conv2d"].model_validate(fields)
     expected, found = both(layer, shape, n=2)
     for a, b in zip(found, expected, strict=True):
         rigs.close(a, b, 1e-5)
