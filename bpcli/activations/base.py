@@ -44,7 +44,9 @@ def activate(function: Activation, x: Any, ctx: Ctx, *, own: bool = False) -> An
     """f(x) in a layer's workspace; with `own`, x is the layer's own buffer and may be overwritten."""
     here = ctx.child("activation")
     out = x if own and not function.needs_x else here.buf("y", x.shape, x.dtype)
-    if x.size >= LARGE and function.by_rows:
+    if here.by_kernel(function.type, x, out):
+        y = out
+    elif x.size >= LARGE and function.by_rows:
         here.rows(len(x), PASS * x.size, lambda rows: function.forward(x[rows], out[rows], here))
         y = out
     else:
@@ -58,6 +60,8 @@ def activate_backward(function: Activation, dy: Any, ctx: Ctx) -> Any:
     here = ctx.child("activation")
     x, y = here.saved
     dx = here.buf("dx", x.shape, x.dtype)
+    if here.by_kernel(f"{function.type}_back", dy, y, dx):
+        return dx
     if x.size >= LARGE and function.by_rows:
         here.rows(
             len(x), PASS * x.size, lambda rows: function.backward(dy[rows], x[rows], y[rows], dx[rows], here)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bpcli.core.rng import Stream
-from bpcli.core.rows import BLOCK_WORK, Pool, grid, product_grid
+from bpcli.core.rows import BLOCK_WORK, PASS, Pool, grid, product_grid
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -168,6 +168,16 @@ class Ctx:
         """The compiled twins of what a component does in NumPy, or None: a module of core/compiled/."""
         return self.shared.backend.compiled(name, dtype)
 
+    def by_kernel(self, name: str, *arrays: Any) -> bool:
+        """Whether a kernel of core/compiled/elementwise.py has filled the last array from the others."""
+        kernels = self.compiled("elementwise", arrays[-1].dtype)
+        kernel = getattr(kernels, name, None)
+        if kernel is None or not all(array.flags.c_contiguous for array in arrays):
+            return False
+        size = arrays[-1].size
+        kernel(self.shared.pool, grid(size, PASS * size), *[array.reshape(-1) for array in arrays])
+        return True
+
     def run(self, layer: Layer, p: Tree, x: Any) -> Any:
         """y of the layer that this workspace belongs to: how a container runs its children.
 
@@ -209,8 +219,12 @@ class Ctx:
         work = 2.0 * m * n * k
         if work < 2 * BLOCK_WORK:  # `dot` has less to look at first, and of small matrices that is a third
             return a.dot(b, out) if out.flags.c_contiguous else self.xp.matmul(a, b, out=out)
+        pool, blocks = self.shared.pool, product_grid(max(m, n), work)
+        kernels = self.compiled("product", out.dtype)
+        if kernels is not None and kernels.multiply(pool, blocks, a, b, out):
+            return out
         if n >= m:
-            self.shared.pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), product_grid(n, work))
+            pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), blocks)
         else:
-            self.shared.pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), product_grid(m, work))
+            pool.run(lambda r: self.xp.matmul(a[r], b, out=out[r]), blocks)
         return out

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+import numpy as np
 
 T = TypeVar("T")
 
@@ -21,27 +24,43 @@ PASS = 80.0
 MAX_BLOCKS = 8
 
 
-def grid(n: int, work: float) -> list[slice]:
+class Blocks(list[slice]):
+    """Blocks of rows or columns, side by side."""
+
+    @cached_property
+    def table(self) -> np.ndarray[Any, Any]:
+        """(number, start, stop) of each block, as compiled kernels take them."""
+        return np.array([(number, one.start, one.stop) for number, one in enumerate(self)], np.int64)
+
+
+def grid(n: int, work: float) -> Blocks:
     """The blocks of n rows for this much work in all; one block where cutting would not pay.
 
     Their number is a power of two, so that two or four threads have the same to do.
     """
-    return _cut(n, min(MAX_BLOCKS, work // BLOCK_WORK))
+    return cut(n, _power(min(MAX_BLOCKS, work // BLOCK_WORK, n)))
 
 
-def product_grid(n: int, work: float) -> list[slice]:
+def product_grid(n: int, work: float) -> Blocks:
     """The blocks of the n rows or columns of one matrix product, fewer than of other work.
 
     Each block packs the whole other matrix again: of eight blocks every one takes a tenth to a third longer
     than its share of the uncut product, of two a twentieth.
     """
-    return _cut(n, 2 if work < 16 * BLOCK_WORK else 4 if work < 512 * BLOCK_WORK else MAX_BLOCKS)
+    most = 2 if work < 16 * BLOCK_WORK else 4 if work < 512 * BLOCK_WORK else MAX_BLOCKS
+    return cut(n, _power(min(most, n)))
 
 
-def _cut(n: int, most: float) -> list[slice]:
-    blocks = 1 << (max(1, min(int(most), n)).bit_length() - 1)
-    size = -(-n // blocks)
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+def _power(most: float) -> int:
+    """The largest power of two that is not more."""
+    return 1 << (max(1, int(most)).bit_length() - 1)
+
+
+@lru_cache(maxsize=4096)
+def cut(n: int, count: int) -> Blocks:
+    """The blocks of n rows, so many of one size; the last may be shorter."""
+    size = -(-n // count)
+    return Blocks(slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 class Pool:

@@ -120,41 +120,30 @@ class CompiledPasses(Passes):
         self._totals = ctx.buf("totals", (2, len(self._blocks), self.times * self._c), "float64")
 
     def centre(self, x: Any, mean: Any, centred: Any, spare: Any) -> Any:
-        line = self._along(mean)
         self._totals[...] = 0
-
-        def block(rows: slice) -> None:
-            total = self._totals[0, rows.start // self._size]
-            self._kernels.centre(self._flat(x, rows), line, self._flat(centred, rows), total)
-
-        self._each(block)
+        self._run("centre", self._whole(x), self._along(mean), self._whole(centred), self._totals[0])
         return self._by_channel(self._totals[0], x.dtype)
 
     def scale(self, x: Any, slope: Any, shift: Any, y: Any) -> None:
-        slopes, shifts = (
-            self._along(slope),
-            self._along(self._xp.zeros_like(slope) if shift is None else shift),
-        )
-        self._each(lambda rows: self._kernels.scale(self._flat(x, rows), slopes, shifts, self._flat(y, rows)))
+        shift = self._xp.zeros_like(slope) if shift is None else shift
+        self._run("scale", self._whole(x), self._along(slope), self._along(shift), self._whole(y))
 
     def means(self, dy: Any, centred: Any, spare: Any) -> tuple[Any, Any]:
         self._totals[...] = 0
-
-        def block(rows: slice) -> None:
-            of_dy, of_both = self._totals[:, rows.start // self._size]
-            self._kernels.add_up(self._flat(dy, rows), self._flat(centred, rows), of_dy, of_both)
-
-        self._each(block)
+        self._run("add_up", self._whole(dy), self._whole(centred), *self._totals)
         of_dy, of_both = (self._by_channel(total, dy.dtype) for total in self._totals)
         return of_dy, of_both
 
     def back(self, dy: Any, centred: Any, with_dy: Any, with_x: Any, slope: Any, dx: Any) -> None:
-        slopes, of_dy, of_x = self._along(slope), self._along(with_dy), self._along(with_x)
-        self._each(
-            lambda rows: self._kernels.back(
-                self._flat(dy, rows), self._flat(centred, rows), of_dy, of_x, slopes, self._flat(dx, rows)
-            )
-        )
+        lines = self._along(with_dy), self._along(with_x), self._along(slope)
+        self._run("back", self._whole(dy), self._whole(centred), *lines, self._whole(dx))
+
+    def _whole(self, a: Any) -> Any:
+        """As (n, lines, numbers of a line)."""
+        return a.reshape(len(a), *self._lines)
+
+    def _run(self, kernel: str, *arrays: Any) -> None:
+        getattr(self._kernels, kernel)(self._pool, self._blocks, *arrays)
 
     def _by_channel(self, totals: Any, dtype: Any) -> Any:
         """Sums (blocks, line) as means (c,)."""

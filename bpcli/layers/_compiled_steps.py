@@ -26,7 +26,7 @@ def compiled_steps(layer: Recurrent, kernels: Any, U: Any, more: tuple[Any, ...]
     halved[:, : layer.sigmoids * layer.units] *= 0.5
     products = scratch(ctx, "h U", (h.shape[1], U.shape[1]), U.dtype)
     given = (s.z, *s.states, products, halved, *more)
-    s.over_rows(lambda rows: kernels.forward(*given, rows.start, rows.stop), ctx, NUMBERS)
+    kernels.forward(ctx.shared.pool, s.blocks(NUMBERS), *given)
 
 
 def compiled_steps_back(
@@ -40,4 +40,4 @@ def compiled_steps_back(
     if dys is None:
         dys = ctx.zeros((0, *dh.shape), dh.dtype)
     given = (s.z, *s.states, *more, dh, carried, dz, layer.transposed(U, ctx), dys)
-    s.over_rows(lambda rows: kernels.backward(*given, rows.start, rows.stop), ctx, NUMBERS)
+    kernels.backward(ctx.shared.pool, s.blocks(NUMBERS), *given)

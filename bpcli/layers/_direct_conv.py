@@ -11,8 +11,8 @@ from typing import Any
 
 from bpcli.core.ctx import Ctx
 from bpcli.core.rows import BLOCK_WORK, PASS, grid
-from bpcli.core.windows import Axes, is_bare, pad_size
-from bpcli.layers._scratch import PARTIAL, per_thread
+from bpcli.core.windows import Axes, is_bare
+from bpcli.layers._scratch import PARTIAL
 
 #: Columns that a kernel makes at a time, and its rows at most.
 COLUMNS, ROWS = 16, 6
@@ -39,20 +39,13 @@ def _correlate(
     """The same into every step-th line and column of y, from the first ones on."""
     panels, bias = _panels(V, ctx), _bias(b, V.shape[-1], ctx)
     before, stride = (axes[0].before, axes[1].before), (axes[0].stride, axes[1].stride)
-    padded = _room(x, axes, ctx)
-    spare = per_thread(ctx, "spare", ROWS * COLUMNS, x.dtype)
-
-    def block(images: slice) -> None:
-        room, few = padded.pop(), spare.pop()
-        kernels.correlate(
-            x, panels, bias, y, first, step, room, before, stride, few.reshape(ROWS, COLUMNS),
-            images.start, images.stop,
-        )  # fmt: skip
-        padded.append(room)
-        spare.append(few)
-
     numbers = len(x) * axes[0].out * axes[1].out * y.shape[-1]
-    ctx.rows(len(x), numbers * (2.0 * V[..., 0].size + PASS), block)
+    blocks = grid(len(x), numbers * (2.0 * V[..., 0].size + PASS))
+    padded = _room(x, axes, len(blocks), ctx)
+    spare = ctx.buf("spare", (len(blocks), ROWS, COLUMNS), x.dtype)
+    kernels.correlate(
+        ctx.shared.pool, blocks, x, panels, bias, y, first, step, padded, before, stride, spare
+    )  # fmt: skip
     return y
 
 
@@ -83,19 +76,9 @@ def weight_gradient(kernels: Any, x: Any, dy: Any, dW: Any, db: Any, axes: Axes,
     partial = ctx.buf("partial", (len(blocks), kh, kw * c, columns), x.dtype)
     partial_b = ctx.buf("partial_b", (len(blocks), 0 if db is None else filters), x.dtype)
     places = 0 if columns == filters else axes[0].out * axes[1].out
-    padded, wide = _room(x, axes, ctx), per_thread(ctx, "wide", places * columns, x.dtype)
-
-    def block(images: slice) -> None:
-        room, held = padded.pop(), wide.pop()
-        number = images.start // blocks[0].stop
-        kernels.weights(
-            x, dy, partial[number], partial_b[number], room, before, stride, held.reshape(places, columns),
-            images.start, images.stop,
-        )  # fmt: skip
-        padded.append(room)
-        wide.append(held)
-
-    ctx.shared.pool.run(block, blocks)
+    padded = _room(x, axes, len(blocks), ctx)
+    wide = ctx.buf("wide", (len(blocks), places, columns), x.dtype)
+    kernels.weights(ctx.shared.pool, blocks, x, dy, partial, partial_b, padded, before, stride, wide)
     ctx.xp.sum(partial[..., :filters], axis=0, out=dW.reshape(kh, kw * c, filters))
     if db is not None:
         ctx.xp.sum(partial_b, axis=0, out=db)
@@ -132,10 +115,7 @@ def _bias(b: Any, filters: int, ctx: Ctx) -> Any:
     return bias
 
 
-def _room(x: Any, axes: Axes, ctx: Ctx) -> list[Any]:
-    """For each thread an array (h, w, c) for a padded image; of no lines where nothing is padded."""
-    c = x.shape[3]
-    if is_bare(axes):
-        return [ctx.buf("bare", (0, 1, c), x.dtype)] * ctx.shared.pool.threads
-    shape = (axes[0].padded, axes[1].padded, c)
-    return [flat.reshape(shape) for flat in per_thread(ctx, "padded", pad_size(axes, c), x.dtype)]
+def _room(x: Any, axes: Axes, blocks: int, ctx: Ctx) -> Any:
+    """For each block an array (h, w, c) for a padded image; of no lines where nothing is padded."""
+    h, w = (0, 1) if is_bare(axes) else (axes[0].padded, axes[1].padded)
+    return ctx.buf("padded", (blocks, h, w, x.shape[3]), x.dtype)

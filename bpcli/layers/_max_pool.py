@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from bpcli.core.ctx import Ctx
-from bpcli.core.rows import PASS
+from bpcli.core.rows import PASS, Blocks, grid
 from bpcli.core.store import Tree
 from bpcli.core.windows import Axis
 from bpcli.layers._pool import Pool, fold, in_tiles, is_partition
-from bpcli.layers._scratch import per_thread
 
 
 class MaxPool(Pool):
@@ -68,24 +66,19 @@ class WholeWindows:
 
     def pool(self) -> Any:
         x, y = _image(self._x), _image(self._y)
-        self._over_rows(lambda rows: self._kernels.forward(x, y, *self._axes, rows.start, rows.stop))
+        self._kernels.forward(self._ctx.shared.pool, self._blocks(), x, y, *self._axes)
         return self._y
 
     def unpool(self, dy: Any) -> Any:
         dx = self._ctx.buf("dx", self._x.shape, dy.dtype)
         images = [_image(a) for a in (self._x, self._y, self._ctx.xp.ascontiguousarray(dy), dx)]
-        free = per_thread(self._ctx, "left", dx.shape[-1], dx.dtype)
-
-        def block(rows: slice) -> None:
-            left = free.pop()
-            self._kernels.backward(*images, left, *self._axes, rows.start, rows.stop)
-            free.append(left)
-
-        self._over_rows(block)
+        blocks = self._blocks()
+        left = self._ctx.buf("left", (len(blocks), dx.shape[-1]), dx.dtype)
+        self._kernels.backward(self._ctx.shared.pool, blocks, *images, left, *self._axes)
         return dx
 
-    def _over_rows(self, block: Callable[[slice], Any]) -> None:
-        self._ctx.rows(len(self._x), PASS * (self._x.size + self._y.size), block)
+    def _blocks(self) -> Blocks:
+        return grid(len(self._x), PASS * (self._x.size + self._y.size))
 
 
 def _image(a: Any) -> Any:

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from bpcli.core.ctx import Ctx
+from bpcli.core.rows import Blocks, cut
 
 #: A block has at least so many rows (with fewer a matrix product is slow), and so many numbers in a state
 #: (with fewer the threads get in each other's way), and there are at most so many blocks.
@@ -53,15 +54,13 @@ class Scan:
     def kept_of(self, rows: slice) -> Any:
         return None if self.kept is None else self.kept[rows]
 
-    def blocks(self, numbers: int = NUMBERS) -> list[slice]:
+    def blocks(self, numbers: int = NUMBERS) -> Blocks:
         _, n, units = self.shape
-        count = max(1, min(n // ROWS, n * units // numbers, BLOCKS))
-        size = -(-n // count)
-        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        return cut(n, max(1, min(n // ROWS, n * units // numbers, BLOCKS)))
 
-    def over_rows(self, kernel: Callable[[slice], Any], ctx: Ctx, numbers: int = NUMBERS) -> None:
-        """Calls kernel(rows) for every block of rows with so many numbers at least, on all threads."""
-        ctx.shared.pool.run(kernel, self.blocks(numbers))
+    def over_rows(self, kernel: Callable[[slice], Any], ctx: Ctx) -> None:
+        """Calls kernel(rows) for every block of rows, on all threads."""
+        ctx.shared.pool.run(kernel, self.blocks())
 
 
 def scratch(ctx: Ctx, name: str, shape: tuple[int, ...], dtype: Any) -> Any:

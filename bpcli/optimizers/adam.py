@@ -4,8 +4,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat
 
+from bpcli.core.rows import PASS, grid
 from bpcli.optimizers.base import Optimizer
 from bpcli.spec.base import Example
+
+#: Of a weight in the kernel: four vectors are read and three written.
+_COST = 4 * PASS
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -32,13 +36,21 @@ class Adam(Optimizer):
     def slot_names(self) -> tuple[str, ...]:
         return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
 
+    def by_kernel(self, backend: Any, dtype: Any) -> bool:
+        return not self.amsgrad and backend.compiled("adam", dtype) is not None
+
     def step(self, w: Any, g: Any, s: dict[str, Any], rate: float, t: int, ctx: Any) -> None:
         xp, m, v = ctx.xp, s["m"], s["v"]
         # √v̂ + ε = (√slot + ε / root) root, and the two factors go into the rate: two passes less.
         root = ((1 - self.beta2) / (1 - self.beta2**t)) ** 0.5
         eps, rate = self.eps / root, rate * (1 - self.beta1) / (1 - self.beta1**t) / root
         if not self.amsgrad and (kernels := ctx.compiled("adam", w.dtype)) is not None:
-            kernels.step(w, g, m, v, self.beta1, self.beta2, eps, rate)
+            given = w, g, m, v, self.beta1, self.beta2, eps, rate
+            blocks = grid(len(w), _COST * len(w))
+            if len(blocks) == 1:
+                kernels.step(*given)
+            else:
+                kernels.steps(ctx.shared.pool, blocks, *given)
             return
         d = ctx.buf("d", w.shape, w.dtype)
         m *= self.beta1

@@ -63,6 +63,10 @@ class Optimizer(Component):
         """The slots that these fields need, in a fixed order."""
         return self.slots
 
+    def by_kernel(self, backend: Any, dtype: Any) -> bool:
+        """Whether `step` goes over its vectors in a compiled kernel, which shares them among the threads."""
+        return False
+
     def prepare(self, s: dict[str, Any]) -> None:
         """Fills the slots before the first step of a run, where zero is not their start."""
 

@@ -96,7 +96,8 @@ class Update:
                 cuts[-1] = (slice(cuts[-1][0].start, entry.slice.stop), scale)
             else:
                 cuts.append((entry.slice, scale))
-        if self._optimizer.scope != "weight":
+        store = self._store
+        if self._optimizer.scope != "weight" or self._optimizer.by_kernel(store.backend, store.dtype):
             return cuts
         return [
             (slice(start, min(start + _CUT, whole.stop)), scale)

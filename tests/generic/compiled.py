@@ -31,15 +31,17 @@ class Spied(CompiledBackend):
 
             return call
 
-        return SimpleNamespace(**{kernel: noted(kernel) for kernel in kernels(module)})
+        others = {key: value for key, value in vars(module).items() if not key.startswith("__")}
+        return SimpleNamespace(**others | {kernel: noted(kernel) for kernel in kernels(module)})
 
 
 def kernels(module: Any) -> list[str]:
     """The names of a module's kernels."""
     of_numba = import_module("numba").core.registry.CPUDispatcher
-    own = vars(module).items()
-    public = [(k, v) for k, v in own if isinstance(v, of_numba) and not k.startswith("_")]
-    return [k for k, v in public if v.py_func.__module__ == module.__name__]
+    team = import_module("bpcli.core.compiled._team").Team
+    public = [(k, v) for k, v in vars(module).items() if not k.startswith("_")]
+    alone = [k for k, v in public if isinstance(v, of_numba) and v.py_func.__module__ == module.__name__]
+    return alone + [k for k, v in public if isinstance(v, team) and v.__module__ == module.__name__]
 
 
 def spied(layer: Any, shape: tuple[int, ...], *, training: bool = False) -> rigs.Rig:

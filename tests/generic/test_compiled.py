@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bpcli.activations.base import activate, activate_backward
 from bpcli.core.backend import CompiledBackend, backend
 from bpcli.core.ctx import Ctx, Pass
-from bpcli.core.rows import Pool
+from bpcli.core.rows import Pool, cut
 from bpcli.data.records import Batch
 from bpcli.errors import ConfigError, UsageError
 from bpcli.losses.cross_entropy import CrossEntropy
@@ -60,8 +61,7 @@ def test_activations(function: Any) -> None:
     found = []
     for there in (backend(), Spied()):
         ctx = Ctx(Pass(there))
-        y = function.forward(x, np.empty_like(x), ctx)
-        found.append((y, function.backward(dy, x, y, np.empty_like(x), ctx)))
+        found.append((activate(function, x, ctx), activate_backward(function, dy, ctx)))
     for a, b in zip(*found, strict=True):
         rigs.close(a, b, 1e-6)
 
@@ -75,6 +75,22 @@ def test_optimizers(optimizer: Any) -> None:
         for there in (backend(), Spied())
     )
     rigs.close(found, expected, 2e-6)
+
+
+def test_adam_in_blocks() -> None:
+    adam, n = family("optimizers")["adam"].model_validate({}), 300_001
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=n).astype("f4"), rng.normal(size=(3, n)).astype("f4")
+    found = []
+    for there, threads in ((backend(), 1), *((Spied(), threads) for threads in (1, 2, 3))):
+        w, slots = start.copy(), {"m": np.zeros(n, "f4"), "v": np.zeros(n, "f4")}
+        ctx = Ctx(Pass(there, pool=Pool(threads)))
+        for t, g in enumerate(gradients, 1):
+            adam.step(w, g.copy(), slots, 0.01, t, ctx)
+        found.append((w, slots["m"], slots["v"]))
+    for expected, one, *others in zip(*found, strict=True):
+        rigs.close(one, expected, 2e-6)
+        assert all(np.array_equal(one, other) for other in others)
 
 
 @pytest.mark.parametrize("classes", [2, 10])
@@ -110,11 +126,11 @@ def test_tanh_is_off_by_a_few_units_in_the_last_place() -> None:
     elementwise = import_module("bpcli.core.compiled.elementwise")
     x = np.concatenate([np.geomspace(1e-30, 1, 20_000), np.linspace(0, 12, 200_001)]).astype("f4")
     y = np.empty_like(x)
-    elementwise.tanh(x, y)
+    elementwise.tanh(Pool(1), cut(len(x), 1), x, y)
     true = np.tanh(x.astype("f8"))
     assert (np.abs(y - true) <= 7 * np.spacing(true.astype("f4"))).all()
     negative = np.empty_like(x)
-    elementwise.tanh(-x, negative)
+    elementwise.tanh(Pool(1), cut(len(x), 1), -x, negative)
     assert np.array_equal(negative, -y) and y.max() == 1
 
 
@@ -122,7 +138,7 @@ def test_what_is_not_a_number_stays_so() -> None:
     """Or a loss that diverges would not be seen."""
     elementwise = import_module("bpcli.core.compiled.elementwise")
     x, y = np.array([np.nan, np.inf, -np.inf, 0.0], "f4"), np.empty(4, "f4")
-    elementwise.tanh(x, y)
+    elementwise.tanh(Pool(1), cut(4, 1), x, y)
     assert np.array_equal(y, np.array([np.nan, 1, -1, 0], "f4"), equal_nan=True)
     for name in ("gru", "lstm", "dense"):
         fields = {"units": 3, "activation": "relu"} if name == "dense" else {"units": 3}
@@ -198,13 +214,7 @@ def test_every_kernel_has_run() -> None:
     for _, function, _ in ACTIVATIONS:
         test_activations(function)
     test_cross_entropy(2, 1.0)
-    descend(
-        family("optimizers")["adam"].model_validate({}),
-        lambda w: w,
-        np.ones(2, "f4"),
-        0.1,
-        2,
-        Ctx(Pass(Spied())),
-    )
+    test_adam_in_blocks()
+    test_optimizers(family("optimizers")["adam"].model_validate({}))
     every = {(name, k) for name in modules for k in kernels(import_module(f"bpcli.core.compiled.{name}"))}
     assert every and every <= RAN, sorted(every - RAN)

@@ -19,7 +19,7 @@ from bpcli.core.backend import blas_libraries
 from bpcli.core.compiled._jit import kernel
 
 _NAMES = ("scipy_cblas_sgemm64_", "cblas_sgemm64_")
-_ROW_MAJOR, _AS_IT_IS = 101, 111  # as cblas.h has them
+ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112  # as cblas.h has them
 
 
 def _address() -> int:
@@ -36,17 +36,17 @@ _llvm: Any = import_module("llvmlite.binding")
 _llvm.add_symbol("bpcli_sgemm", _address())
 types: Any = numba_types
 _i, _n, _f, _at = types.int32, types.int64, types.float32, types.uintp
-_sgemm: Any = types.ExternalFunction(
+sgemm: Any = types.ExternalFunction(
     "bpcli_sgemm", types.void(_i, _i, _i, _n, _n, _n, _f, _at, _n, _at, _n, _f, _at, _n)
 )
-_ONE, _ZERO = np.float32(1), np.float32(0)
+ONE, ZERO = np.float32(1), np.float32(0)
 
 
 @kernel
 def product(a: Any, b: Any, out: Any) -> None:
     """out (m, n) = a (m, k) b (k, n), each in one piece."""
     (m, k), n = a.shape, b.shape[1]
-    _sgemm(
-        _ROW_MAJOR, _AS_IT_IS, _AS_IT_IS, m, n, k, _ONE, a.ctypes.data, k, b.ctypes.data, n, _ZERO,
+    sgemm(
+        ROW_MAJOR, AS_IT_IS, AS_IT_IS, m, n, k, ONE, a.ctypes.data, k, b.ctypes.data, n, ZERO,
         out.ctypes.data, n,
     )  # fmt: skip

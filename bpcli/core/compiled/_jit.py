@@ -12,7 +12,7 @@ from numba import njit
 #: What the compiler may do with sums and products; not among it: to take it that nothing is ever NaN, since
 #: a loss that diverges has to be seen. Divisions by zero give infinity as in NumPy, and no exception, whose
 #: check would keep a loop from being vectorised.
-_SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}
 }  # fmt: skip
 
@@ -25,13 +25,13 @@ def kernel(function: Function) -> Function:
 
     What is kept goes by the time of the kernel's own file: after a change in this one, remove __pycache__.
     """
-    made: Any = njit(cache=True, **_SETTINGS)(function)
+    made: Any = njit(cache=True, **SETTINGS)(function)
     return made
 
 
 def inline(function: Function) -> Function:
     """A function that kernels call, and that becomes a part of them."""
-    made: Any = njit(inline="always", **_SETTINGS)(function)
+    made: Any = njit(inline="always", **SETTINGS)(function)
     return made
 
 

@@ -1,8 +1,8 @@
 """Convolutions straight from the image, without its windows as a matrix: bpcli/layers/_direct_conv.py.
 
-Images x (n, h, w, c) are read from a copy with zeros around it, of one image at a time; `padded` (h', w', c)
-has room for it, and `before` says where the image lies in it: (rows above, columns to the left). Where it is
-empty, there is no padding and x is read itself.
+Images x (n, h, w, c) are read from a copy with zeros around it, of one image at a time; `padded`, for each
+block (h', w', c), has room for it, and `before` says where the image lies in it: (rows above, columns to the
+left). Where it is empty, there is no padding and x is read itself.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import prange
 
 from bpcli.core.compiled._jit import kernel
+from bpcli.core.compiled._team import Team
 from bpcli.core.compiled._tile import BYTES, COLUMNS, ROWS, place, tile
 
 _ZERO = np.float32(0)
@@ -19,26 +21,40 @@ _ZERO = np.float32(0)
 _NEAR = 8192
 
 
-@kernel
+@Team
 def correlate(
+    table: Any, x: Any, V: Any, b: Any, y: Any, first: Any, step: Any, padded: Any, before: Any, stride: Any,
+    spare: Any,
+) -> None:  # fmt: skip
+    """y at first + step·(u, v) = Σ_ij x[u·stride + i, v·stride + j] V[i, j] + b.
+
+    y (n, h, w, filters); V (panels, kh, kw·c, COLUMNS) and b (panels·COLUMNS,) hold the filters in panels,
+    the last filled up with zeros. `first`, `step`, `stride` are pairs: down, across. spare, for each block
+    (ROWS, COLUMNS).
+    """
+    for block in prange(len(table)):
+        number, start, stop = table[block]
+        _correlate(
+            x, V, b, y, first, step, padded[number], before, stride, spare[number], start, stop
+        )  # fmt: skip
+
+
+@kernel
+def _correlate(
     x: Any, V: Any, b: Any, y: Any, first: Any, step: Any, padded: Any, before: Any, stride: Any, spare: Any,
     start: int, stop: int,
 ) -> None:  # fmt: skip
-    """y at first + step·(u, v) = Σ_ij x[u·stride + i, v·stride + j] V[i, j] + b, for images start to stop.
-
-    y (n, h, w, filters); V (blocks, kh, kw·c, COLUMNS) and b (blocks·COLUMNS,) hold the filters in blocks,
-    the last filled up with zeros. `first`, `step`, `stride` are pairs: down, across. spare (ROWS, COLUMNS).
-    """
-    (blocks, kh, run, _), c, (_, height, width, filters) = V.shape, x.shape[3], y.shape
+    """The same for images start to stop, with one block's padded and spare."""
+    (panels, kh, run, _), c, (_, height, width, filters) = V.shape, x.shape[3], y.shape
     down = (height - first[0] + step[0] - 1) // step[0]
     across = (width - first[1] + step[1] - 1) // step[1]
     c_row, a_row = step[1] * filters, stride[1] * c
     tiles = -(-across // ROWS)
     for n in range(start, stop):
         image, line = _padded(x, n, padded, before)
-        for block in range(blocks):
-            column = block * COLUMNS
-            of_V, of_b = place(V) + BYTES * block * kh * run * COLUMNS, place(b) + BYTES * column
+        for panel in range(panels):
+            column = panel * COLUMNS
+            of_V, of_b = place(V) + BYTES * panel * kh * run * COLUMNS, place(b) + BYTES * column
             fits = column + COLUMNS <= filters
             for u in range(down):
                 row = first[0] + u * step[0]
@@ -59,16 +75,26 @@ def correlate(
                     v += rows
 
 
-@kernel
+@Team
 def weights(
+    table: Any, x: Any, dy: Any, dV: Any, db: Any, padded: Any, before: Any, stride: Any, wide: Any
+) -> None:
+    """dV[i, j] = Σ x[u·stride + i, v·stride + j] dy[u, v] and db = Σ dy, for each block of images.
+
+    dV (blocks, kh, kw·c, panels·COLUMNS); where that is more columns than filters, wide, for each block
+    (down·across, panels·COLUMNS), has room for dy with zeros, else no lines. db (blocks, filters), or of no
+    numbers where it is not asked for.
+    """
+    for block in prange(len(table)):
+        number, start, stop = table[block]
+        _weights(x, dy, dV[number], db[number], padded[number], before, stride, wide[number], start, stop)
+
+
+@kernel
+def _weights(
     x: Any, dy: Any, dV: Any, db: Any, padded: Any, before: Any, stride: Any, wide: Any, start: int, stop: int
 ) -> None:
-    """dV[i, j] = Σ x[u·stride + i, v·stride + j] dy[u, v] and db = Σ dy, over images start to stop.
-
-    dV (kh, kw·c, blocks·COLUMNS); where that is more columns than filters, wide (down·across,
-    blocks·COLUMNS) has room for dy with zeros, else no lines. db (filters,), or of no numbers where it is
-    not asked for.
-    """
+    """The sums over images start to stop."""
     (kh, run, columns), c = dV.shape, x.shape[3]
     _, down, across, filters = dy.shape
     dV[:] = _ZERO

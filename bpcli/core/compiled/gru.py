@@ -1,4 +1,4 @@
-"""The steps of a GRU, for rows start to stop of a batch: bpcli/layers/gru.py.
+"""The steps of a GRU: bpcli/layers/gru.py.
 
 Arrays as there: z (3, t, n, units) holds the gates' inputs xₜ W + b, and then r, z, n; h (t + 1, n, units);
 products (n, 3·units) = hₜ₋₁ U. What goes into a sigmoid is halved already.
@@ -9,23 +9,43 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import prange
 
 from bpcli.core.compiled._blas import product
 from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
+from bpcli.core.compiled._team import Team
 
 _ONE = np.float32(1)
 
 
-@kernel
-def forward(z: Any, h: Any, products: Any, U: Any, memories: Any, a: Any, start: int, stop: int) -> None:
+@Team
+def forward(table: Any, z: Any, h: Any, products: Any, U: Any, memories: Any, a: Any) -> None:
     """All steps, from the first to the last."""
+    for block in prange(len(table)):
+        _, start, stop = table[block]
+        _forward(z, h, products, U, memories, a, start, stop)
+
+
+@Team
+def backward(
+    table: Any, z: Any, h: Any, memories: Any, du: Any, dh: Any, passed: Any, dz: Any, U: Any, dys: Any
+) -> None:  # fmt: skip
+    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    for block in prange(len(table)):
+        _, start, stop = table[block]
+        _backward(z, h, memories, du, dh, passed, dz, U, dys, start, stop)
+
+
+@kernel
+def _forward(z: Any, h: Any, products: Any, U: Any, memories: Any, a: Any, start: int, stop: int) -> None:
+    """Of rows start to stop."""
     for t in range(z.shape[1]):
         product(h[t, start:stop], U, products[start:stop])
         _step(z, h, products, memories, a, t, start, stop)
 
 
 @kernel
-def backward(
+def _backward(
     z: Any,
     h: Any,
     memories: Any,
@@ -38,7 +58,7 @@ def backward(
     start: int,
     stop: int,
 ) -> None:
-    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    """Of rows start to stop."""
     for t in range(z.shape[1] - 1, -1, -1):
         if len(dys):
             dh[start:stop] += dys[t, start:stop]

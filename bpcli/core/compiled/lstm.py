@@ -1,4 +1,4 @@
-"""The steps of an LSTM, for rows start to stop of a batch: bpcli/layers/lstm.py.
+"""The steps of an LSTM: bpcli/layers/lstm.py.
 
 Arrays as there: z (4, t, n, units) holds the gates' inputs xₜ W + b, and then i, f, o, g; h and c (t + 1, n,
 units); products (n, 4·units) = hₜ₋₁ U; tanh_c (t, n, units). What goes into a sigmoid is halved already.
@@ -9,26 +9,46 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import prange
 
 from bpcli.core.compiled._blas import product
 from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
+from bpcli.core.compiled._team import Team
 
 _ONE = np.float32(1)
 
 
-@kernel
-def forward(z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any, start: int, stop: int) -> None:
+@Team
+def forward(table: Any, z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any) -> None:
     """All steps, from the first to the last."""
+    for block in prange(len(table)):
+        _, start, stop = table[block]
+        _forward(z, h, c, products, U, tanh_c, start, stop)
+
+
+@Team
+def backward(
+    table: Any, z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, U: Any, dys: Any
+) -> None:  # fmt: skip
+    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    for block in prange(len(table)):
+        _, start, stop = table[block]
+        _backward(z, h, c, tanh_c, dh, dc, dz, U, dys, start, stop)
+
+
+@kernel
+def _forward(z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any, start: int, stop: int) -> None:
+    """Of rows start to stop."""
     for t in range(z.shape[1]):
         product(h[t, start:stop], U, products[start:stop])
         _step(z, h, c, products, tanh_c, t, start, stop)
 
 
 @kernel
-def backward(
+def _backward(
     z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, U: Any, dys: Any, start: int, stop: int
 ) -> None:
-    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    """Of rows start to stop."""
     for t in range(z.shape[1] - 1, -1, -1):
         if len(dys):
             dh[start:stop] += dys[t, start:stop]

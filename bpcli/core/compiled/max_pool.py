@@ -1,7 +1,7 @@
 """The maximum over windows, and where its gradient goes: bpcli/layers/_max_pool.py.
 
-x, dx (n, h, w, c), y, dy (n, windows down, windows across, c), for images start to stop; `down` and `across`
-are (taps, stride, dilation, padding before) of the windows on an axis.
+x, dx (n, h, w, c), y, dy (n, windows down, windows across, c); `down` and `across` are (taps, stride,
+dilation, padding before) of the windows on an axis.
 """
 
 from __future__ import annotations
@@ -9,15 +9,33 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import prange
 
 from bpcli.core.compiled._jit import kernel
+from bpcli.core.compiled._team import Team
 
 _ZERO = np.float32(0)
 
 
-@kernel
-def forward(x: Any, y: Any, down: Any, across: Any, start: int, stop: int) -> None:
+@Team
+def forward(table: Any, x: Any, y: Any, down: Any, across: Any) -> None:
     """y = the largest value of each window; NaN is larger than all."""
+    for block in prange(len(table)):
+        _, start, stop = table[block]
+        _forward(x, y, down, across, start, stop)
+
+
+@Team
+def backward(table: Any, x: Any, y: Any, dy: Any, dx: Any, left: Any, down: Any, across: Any) -> None:
+    """dx = dy at the first value that is as large as y, summed over windows; left (blocks, c) is scratch."""
+    for block in prange(len(table)):
+        number, start, stop = table[block]
+        _backward(x, y, dy, dx, left[number], down, across, start, stop)
+
+
+@kernel
+def _forward(x: Any, y: Any, down: Any, across: Any, start: int, stop: int) -> None:
+    """For images start to stop."""
     _, h, w, c = x.shape
     for n in range(start, stop):
         for u in range(y.shape[1]):
@@ -40,10 +58,10 @@ def forward(x: Any, y: Any, down: Any, across: Any, start: int, stop: int) -> No
 
 
 @kernel
-def backward(
+def _backward(
     x: Any, y: Any, dy: Any, dx: Any, left: Any, down: Any, across: Any, start: int, stop: int
 ) -> None:
-    """dx = dy at the first value that is as large as y, summed over windows; left (c,) is scratch."""
+    """For images start to stop; left (c,)."""
     _, h, w, c = x.shape
     for n in range(start, stop):
         dx[n] = _ZERO
