@@ -58,22 +58,18 @@ class BatchNorm(Layer):
         return shape
 
     def forward(self, p: Tree, x: Any, ctx: Ctx) -> Any:
-        xp, training = ctx.xp, ctx.training and not p.frozen
-        centred, y = ctx.buf("centred", x.shape, x.dtype), ctx.buf("y", x.shape, x.dtype)
+        xp, training, y = ctx.xp, ctx.training and not p.frozen, ctx.buf("y", x.shape, x.dtype)
         real = None if ctx.mask is None else positions(ctx.mask, x.shape, xp).reshape(*x.shape[:-1], 1)
         passes = passes_over(x, real, ctx)
         if training:
-            mean = passes.mean(x)
-            var = passes.centre(x, mean, centred, y)
+            mean, var = passes.observe()
             self._observe(p, mean, var, passes.count, ctx)
         else:
             var = p.running_var
-            passes.subtract(x, p.running_mean, centred)
+            passes.centre(p.running_mean)
         inverse = 1.0 / xp.sqrt(var + self.eps)
-        passes.scale(
-            centred, inverse * p.gamma if self.scale else inverse, p.beta if self.center else None, y
-        )
-        ctx.saved = centred, inverse, training, passes
+        passes.normalize(inverse * p.gamma if self.scale else inverse, p.beta if self.center else None, y)
+        ctx.saved = inverse, training, passes
         return y
 
     def _observe(self, p: Tree, mean: Any, var: Any, m: int, ctx: Ctx) -> None:
@@ -84,10 +80,10 @@ class BatchNorm(Layer):
         ctx.update("running_var", old * p.running_var + new * (m / (m - 1)) * var)
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
-        centred, inverse, training, passes = ctx.saved
+        inverse, training, passes = ctx.saved
         dx = ctx.buf("dx", dy.shape, dy.dtype)
-        # x̂ = centred·inverse is never stored: `inverse` is put to the sums over a channel instead.
-        with_dy, with_x = passes.means(dy, centred, dx)
+        # x̂ = (x - μ)·inverse is never stored: `inverse` is put to the sums over a channel instead.
+        with_dy, with_x = passes.means(dy)
         with_x = with_x * inverse
         if self.scale:
             g.gamma[...] = with_x * passes.count
@@ -97,9 +93,9 @@ class BatchNorm(Layer):
             return None
         slope = inverse * p.gamma if self.scale else inverse
         if training:
-            passes.back(dy, centred, with_dy, with_x * inverse, slope, dx)
+            passes.back(dy, with_dy, with_x * inverse, slope, dx)
         else:
-            passes.scale(dy, slope, None, dx)
+            passes.scale(dy, slope, dx)
         return dx
 
     def flops(self, shape: Shape, output: Shape) -> int:

@@ -9,7 +9,9 @@ from pydantic import Field
 from bpcli.core.ctx import Ctx
 from bpcli.core.rows import PASS
 from bpcli.core.store import Decl, Tree
+from bpcli.core.windows import Axes, Axis
 from bpcli.initializers.glorot_uniform import GlorotUniform
+from bpcli.layers._conv import correlate, input_gradient, weight_gradient
 from bpcli.layers.base import Layer, Shape, expanded
 from bpcli.layers.sequential import Sequential
 from bpcli.spec.base import Example, Many
@@ -115,36 +117,26 @@ class Residual(Layer):
         if not self.projection:
             ctx.saved = None, None, m
             return _sum(x, f, y, ctx)
-        places = _places(x, f)
-        flat = self._taken(x, places, ctx).reshape(-1, x.shape[-1])
-        ctx.saved = flat, places, m
-        ctx.matmul(flat, p.P, y.reshape(-1, y.shape[-1]))
+        axes = _axes(x, f)
+        ctx.saved = x, axes, m
+        correlate(_image(x), p.P[None], None, _image(y), axes, ctx.child("projection"))
         return _sum(y, f, y, ctx)
 
     def backward(self, p: Tree, g: Tree, dy: Any, ctx: Ctx) -> Any:
-        flat, places, m = ctx.saved
+        x, axes, m = ctx.saved
         through_f = dy if m is None else ctx.xp.multiply(dy, m, out=ctx.buf("df", dy.shape, dy.dtype))
         df = self.body.backward(p, g, through_f, ctx)
         if not self.projection:
             if not ctx.need_dx:
                 return None
             return _sum(dy, df, ctx.buf("dx", df.shape, df.dtype), ctx)
-        flat_dy = dy.reshape(-1, dy.shape[-1])
-        ctx.matmul(flat.T, flat_dy, g.P)
+        inner, image_dy = ctx.child("projection"), _image(dy)
+        weight_gradient(_image(x), image_dy, g.P[None, None], None, 1, axes, inner)
         if not ctx.need_dx:
             return None
         dx = ctx.buf("dx", df.shape, df.dtype)
-        through = dx if places is None else ctx.buf("through", (*dy.shape[:-1], df.shape[-1]), df.dtype)
-        ctx.matmul(flat_dy, p.P.T, through.reshape(flat.shape))
-        if places is None:
-            return _sum(dx, df, dx, ctx)
-
-        def block(rows: slice) -> None:
-            dx[rows] = df[rows]
-            dx[rows][places] += through[rows]
-
-        ctx.rows(len(dx), PASS * (dx.size + through.size), block)
-        return dx
+        input_gradient(image_dy, p.P[None, None], 1, _image(dx), axes, inner.child("dx"))
+        return _sum(dx, df, dx, ctx)
 
     def _draw(self, f: Any, ctx: Ctx) -> Any:
         """m / (1 - drop), a number for each example of f, or None where nothing is dropped."""
@@ -153,15 +145,6 @@ class Residual(Layer):
         kept = ctx.shared.backend.asarray(ctx.rng("drop").random(len(f)) >= self.drop)
         m = ctx.buf("m", (len(f), *(1,) * (f.ndim - 1)), f.dtype)
         return ctx.xp.multiply(kept.reshape(m.shape), m.dtype.type(1.0 / (1.0 - self.drop)), out=m)
-
-    def _taken(self, x: Any, places: Any, ctx: Ctx) -> Any:
-        """The part of x that the projection reads, as an array that lies in order."""
-        if places is None:
-            return x
-        part = x[places]
-        taken = ctx.buf("taken", part.shape, x.dtype)
-        ctx.rows(len(x), PASS * taken.size, lambda rows: ctx.xp.copyto(taken[rows], part[rows]))
-        return taken
 
     def flops(self, shape: Shape, output: Shape) -> int:
         return prod(output) + (2 * shape[-1] * prod(output) if self.projection else 0)
@@ -174,10 +157,15 @@ def _sum(a: Any, b: Any, out: Any, ctx: Ctx) -> Any:
 
 
 def strides(shape: Shape, output: Shape) -> tuple[int, ...] | None:
-    """The smallest stride of each axis but the last that leads from one shape to the other, or None."""
+    """The smallest stride of each axis but the last that leads from one shape to the other, or None.
+
+    Of more than two such axes, none may be lowered.
+    """
     if not shape or len(shape) != len(output) or not all(output):
         return None
     found = tuple(-(-before // after) for before, after in zip(shape[:-1], output[:-1], strict=True))
+    if len(found) > 2 and any(stride > 1 for stride in found):
+        return None
     fits = all(
         -(-before // stride) == after
         for before, after, stride in zip(shape[:-1], output[:-1], found, strict=True)
@@ -185,10 +173,15 @@ def strides(shape: Shape, output: Shape) -> tuple[int, ...] | None:
     return found if fits else None
 
 
-def _places(x: Any, f: Any) -> tuple[slice, ...] | None:
-    """Which positions of x the projection reads; None for all of them."""
-    found = strides(x.shape[1:], f.shape[1:])
-    assert found is not None
-    if all(stride == 1 for stride in found):
-        return None
-    return (slice(None), *(slice(None, None, stride) for stride in found))
+def _image(a: Any) -> Any:
+    """a (n, ..., c) as images (n, h, w, c): of what has no two axes between, or more, they are one line."""
+    return a if a.ndim == 4 else a.reshape(len(a), 1, -1, a.shape[-1])
+
+
+def _axes(x: Any, f: Any) -> Axes:
+    """Where the 1×1 convolution lies on x as images."""
+    between = strides(x.shape[1:], f.shape[1:])
+    assert between is not None
+    down, across = between if len(between) == 2 else (1, *between) if len(between) == 1 else (1, 1)
+    _, h, w, _ = _image(x).shape
+    return Axis(h, 1, down), Axis(w, 1, across)

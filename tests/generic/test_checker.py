@@ -101,7 +101,7 @@ def test_batch_norm_without_the_terms_through_mean_and_variance_is_caught() -> N
 
     class Constant(Broken):
         def backward(self, p: Any, g: Any, dy: Any, ctx: Any) -> Any:
-            _, inverse, *_ = ctx.saved
+            inverse, *_ = ctx.saved
             super().backward(p, g, dy, ctx)
             return dy * inverse * p.gamma
 

@@ -205,7 +205,7 @@ def test_every_kernel_has_run() -> None:
     folder = Path(import_module("bpcli.core.compiled").__file__ or "").parent
     modules = [one.name for one in iter_modules([str(folder)]) if not one.name.startswith("_")]
     for _, layer, shape in LAYERS:
-        if type(layer).__name__ in ("Gru", "Lstm", "Conv2d", "MaxPool2d"):
+        if type(layer).__name__ in ("Gru", "Lstm", "Conv2d", "MaxPool2d", "Residual"):
             both(layer, shape)
     for layer in DENSE:
         both(layer, (3,))
@@ -218,3 +218,21 @@ def test_every_kernel_has_run() -> None:
     test_optimizers(family("optimizers")["adam"].model_validate({}))
     every = {(name, k) for name in modules for k in kernels(import_module(f"bpcli.core.compiled.{name}"))}
     assert every and every <= RAN, sorted(every - RAN)
+
+
+@pytest.mark.parametrize("far", [0.0, 1e4, -1e4])
+def test_batch_statistics_far_from_zero(far: float) -> None:
+    """Sums of squares of the numbers themselves would leave nothing of a variance of 1 beside 10⁸."""
+    layer = family("layers")["batch_norm"].model_validate({"scale": False, "center": False})
+    x = far + np.random.default_rng(0).normal(size=(64, 5, 3, 4)).astype("f4")
+    y = spied(layer, (5, 3, 4), training=True).forward(x)
+    exact = x.astype("f8")
+    mean, var = exact.mean((0, 1, 2)), exact.var((0, 1, 2))
+    rigs.close(y, (exact - mean) / np.sqrt(var + 1e-5), 1e-6 + 1e-7 * abs(far))
+
+
+def test_the_bits_of_batch_norm_do_not_depend_on_the_threads() -> None:
+    layer = family("layers")["batch_norm"].model_validate({})
+    one, two, three = (both(layer, (40, 40, 8), n=64, pool=Pool(threads))[1] for threads in (1, 2, 3))
+    for a, b, c in zip(one, two, three, strict=True):
+        assert np.array_equal(a, b) and np.array_equal(a, c)

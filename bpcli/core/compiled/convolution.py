@@ -51,7 +51,7 @@ def _correlate(
     c_row, a_row = step[1] * filters, stride[1] * c
     tiles = -(-across // ROWS)
     for n in range(start, stop):
-        image, line = _padded(x, n, padded, before)
+        image, line = _padded(x, n, padded, before, n == start)
         for panel in range(panels):
             column = panel * COLUMNS
             of_V, of_b = place(V) + BYTES * panel * kh * run * COLUMNS, place(b) + BYTES * column
@@ -105,7 +105,7 @@ def _weights(
     lines = max(1, _NEAR // (across * (stride[0] * a_inner + filters))) if piece == across else 1
     tiles = -(-run // ROWS)
     for n in range(start, stop):
-        image, line = _padded(x, n, padded, before)
+        image, line = _padded(x, n, padded, before, n == start)
         of_image = place(dy) + BYTES * n * down * across * filters
         if len(db):
             _add_rows(dy, n, db)
@@ -131,26 +131,29 @@ def _weights(
 
 
 @kernel
-def _padded(x: Any, n: int, padded: Any, before: Any) -> Any:
-    """Image n with zeros around it: its address, and the numbers in a line. Negative padding cuts off."""
+def _padded(x: Any, n: int, padded: Any, before: Any, first: bool) -> Any:
+    """Image n with zeros around it: its address, and the numbers in a line. Negative padding cuts off.
+
+    The zeros are written for the first image alone, and stay there.
+    """
     _, h, w, c = x.shape
     if not len(padded):
         return place(x) + BYTES * n * h * w * c, w * c
     height, width, _ = padded.shape
+    if first:
+        padded[:] = _ZERO
     lines, target = x.reshape(-1, w * c), padded.reshape(height, width * c)
-    first, shift = max(before[1], 0) * c, before[1] * c
-    last = max(min(width, before[1] + w) * c, first)
-    for row in range(height):
-        of_x = row - before[0]
-        inside = 0 <= of_x < h
-        for q in range(first if inside else width * c):
-            target[row, q] = _ZERO
-        if inside:
-            for q in range(first, last):
-                target[row, q] = lines[n * h + of_x, q - shift]
-            for q in range(last, width * c):
-                target[row, q] = _ZERO
+    start, shift = max(before[1], 0) * c, before[1] * c
+    stop = max(min(width, before[1] + w) * c, start)
+    for row in range(max(before[0], 0), min(height, before[0] + h)):
+        _copy(lines[n * h + row - before[0], start - shift : stop - shift], target[row, start:stop])
     return place(padded), width * c
+
+
+@kernel
+def _copy(a: Any, b: Any) -> None:
+    for q in range(len(b)):
+        b[q] = a[q]
 
 
 @kernel
