@@ -12,10 +12,9 @@ from typing import Any
 from bpcli.core.ctx import Ctx
 from bpcli.core.rows import BLOCK_WORK, PASS, grid
 from bpcli.core.windows import Axes, is_bare
+from bpcli.layers._panels import COLUMNS, ROWS, fill_panels, panels_of
 from bpcli.layers._scratch import PARTIAL
 
-#: Columns that a kernel makes at a time, and its rows at most.
-COLUMNS, ROWS = 16, 6
 #: Numbers of a kernel's columns, for all taps, that a core's cache can hold beside an image.
 PANEL = 1 << 14
 
@@ -70,7 +69,7 @@ def input_gradient(kernels: Any, dy: Any, W: Any, dx: Any, axes: Axes, ctx: Ctx)
 def weight_gradient(kernels: Any, x: Any, dy: Any, dW: Any, db: Any, axes: Axes, ctx: Ctx) -> None:
     """dW = windows(x)ᵀ dy and db = Σ dy; db may be None."""
     kh, kw, c, filters = dW.shape
-    columns = _blocks(filters) * COLUMNS
+    columns = panels_of(filters) * COLUMNS
     before, stride = (axes[0].before, axes[1].before), (axes[0].stride, axes[1].stride)
     blocks = grid(len(x), _work(dy, dW, most=PARTIAL))
     partial = ctx.buf("partial", (len(blocks), kh, kw * c, columns), x.dtype)
@@ -90,26 +89,16 @@ def _work(y: Any, W: Any, most: int) -> float:
     return min(work, float(BLOCK_WORK) * max(1, most // W.size))
 
 
-def _blocks(filters: int) -> int:
-    return -(-filters // COLUMNS)
-
-
 def _panels(V: Any, ctx: Ctx) -> Any:
-    """V (kh, kw, c, filters) as (blocks, kh, kw·c, COLUMNS), zeros where there are no more filters."""
+    """V (kh, kw, c, filters) as (panels, kh, kw·c, COLUMNS)."""
     kh, kw, c, filters = V.shape
-    panels = ctx.buf("panels", (_blocks(filters), kh, kw, c, COLUMNS), V.dtype)
-    whole = filters // COLUMNS
-    panels[:whole] = V[..., : whole * COLUMNS].reshape(kh, kw, c, whole, COLUMNS).transpose(3, 0, 1, 2, 4)
-    if whole < len(panels):
-        rest = filters - whole * COLUMNS
-        panels[whole, ..., :rest] = V[..., whole * COLUMNS :]
-        panels[whole, ..., rest:] = 0
-    return panels.reshape(len(panels), kh, kw * c, COLUMNS)
+    panels = ctx.buf("panels", (panels_of(filters), kh * kw * c, COLUMNS), V.dtype)
+    return fill_panels(V.reshape(-1, filters), panels).reshape(len(panels), kh, kw * c, COLUMNS)
 
 
 def _bias(b: Any, filters: int, ctx: Ctx) -> Any:
     """b with zeros after it, as many numbers as the panels have columns."""
-    bias = ctx.buf("bias", (_blocks(filters) * COLUMNS,), "float32")
+    bias = ctx.buf("bias", (panels_of(filters) * COLUMNS,), "float32")
     bias[:filters] = 0 if b is None else b
     bias[filters:] = 0
     return bias

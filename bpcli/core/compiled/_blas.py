@@ -1,9 +1,9 @@
 """NumPy's own BLAS, as kernels can call it.
 
-Numba's `np.dot` would take SciPy's, which is another library, with threads and bits of its own, and at the
-sizes of a recurrent layer's step was 1.3 to 2 times as slow. So the address of sgemm is looked up in the
-library that NumPy has loaded. NumPy's wheels for Linux, Windows and older Macs have it with 64-bit integers;
-another BLAS is not looked for: importing this is then an ImportError, and who needs it goes the NumPy way.
+Numba's `np.dot` would take SciPy's, which is another library, with threads and bits of its own. So the address
+of sgemm is looked up in the library that NumPy has loaded. NumPy's wheels for Linux, Windows and older Macs
+have it with 64-bit integers; another BLAS is not looked for: importing this is then an ImportError, and who
+needs it goes the NumPy way.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 from numba import types as numba_types
 
 from bpcli.core.backend import blas_libraries
-from bpcli.core.compiled._jit import kernel
 
 _NAMES = ("scipy_cblas_sgemm64_", "cblas_sgemm64_")
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112  # as cblas.h has them
@@ -40,13 +39,3 @@ sgemm: Any = types.ExternalFunction(
     "bpcli_sgemm", types.void(_i, _i, _i, _n, _n, _n, _f, _at, _n, _at, _n, _f, _at, _n)
 )
 ONE, ZERO = np.float32(1), np.float32(0)
-
-
-@kernel
-def product(a: Any, b: Any, out: Any) -> None:
-    """out (m, n) = a (m, k) b (k, n), each in one piece."""
-    (m, k), n = a.shape, b.shape[1]
-    sgemm(
-        ROW_MAJOR, AS_IT_IS, AS_IT_IS, m, n, k, ONE, a.ctypes.data, k, b.ctypes.data, n, ZERO,
-        out.ctypes.data, n,
-    )  # fmt: skip

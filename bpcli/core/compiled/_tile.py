@@ -26,6 +26,7 @@ _ir: Any = import_module("llvmlite.ir")
 COLUMNS, ROWS = 16, 6  # the sums take 12 of the 16 registers that most processors have
 BYTES = 4
 _LANES = 8
+_NOTHING = np.zeros(COLUMNS, np.float32)
 _NUMBER = _ir.FloatType()
 _VECTOR = _ir.VectorType(_NUMBER, _LANES)
 _INDEX = _ir.IntType(32)
@@ -129,6 +130,24 @@ def tile(
         _2(c, c_row, start, start_row, a, a_row, a_outer, a_inner, b, b_outer, b_inner, outer, inner)
     else:
         _1(c, c_row, start, start_row, a, a_row, a_outer, a_inner, b, b_outer, b_inner, outer, inner)
+
+
+@kernel
+def multiply(a: int, a_row: int, rows: int, panels: Any, out: int, out_row: int) -> None:
+    """out (rows, panels·COLUMNS) = a (rows, k) times the columns in panels (panels, k, COLUMNS).
+
+    a and out are addresses, a_row and out_row the numbers from one row to the next.
+    """
+    count, k, _ = panels.shape
+    tiles = -(-rows // ROWS)
+    for panel in range(count):
+        b, row = place(panels) + BYTES * panel * k * COLUMNS, 0
+        for left in range(tiles, 0, -1):
+            some = -(-(rows - row) // left)
+            c = out + BYTES * (row * out_row + panel * COLUMNS)
+            of_a = a + BYTES * row * a_row
+            tile(some, c, out_row, place(_NOTHING), 0, of_a, a_row, 0, 1, b, 0, COLUMNS, 1, k)
+            row += some
 
 
 @inline

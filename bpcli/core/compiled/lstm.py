@@ -1,7 +1,8 @@
 """The steps of an LSTM: bpcli/layers/lstm.py.
 
 Arrays as there: z (4, t, n, units) holds the gates' inputs xₜ W + b, and then i, f, o, g; h and c (t + 1, n,
-units); products (n, 4·units) = hₜ₋₁ U; tanh_c (t, n, units). What goes into a sigmoid is halved already.
+units); tanh_c (t, n, units); products (n, 4·width) = hₜ₋₁ U, a gate's units in the first of its `width`
+columns, as U has them in panels (bpcli/layers/_panels.py). What goes into a sigmoid is halved already.
 """
 
 from __future__ import annotations
@@ -11,61 +12,69 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from bpcli.core.compiled._blas import product
 from bpcli.core.compiled._jit import kernel, sigmoid_of_twice, tanh
 from bpcli.core.compiled._team import Team
+from bpcli.core.compiled._tile import BYTES, multiply, place
 
 _ONE = np.float32(1)
 
 
 @Team
-def forward(table: Any, z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any) -> None:
+def forward(table: Any, z: Any, h: Any, c: Any, products: Any, panels: Any, tanh_c: Any) -> None:
     """All steps, from the first to the last."""
     for block in prange(len(table)):
         _, start, stop = table[block]
-        _forward(z, h, c, products, U, tanh_c, start, stop)
+        _forward(z, h, c, products, panels, tanh_c, start, stop)
 
 
 @Team
 def backward(
-    table: Any, z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, U: Any, dys: Any
+    table: Any, z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, panels: Any, dys: Any,
+    products: Any,
 ) -> None:  # fmt: skip
-    """All steps, from the last to the first; U is transposed, dys (t, n, units) or of no steps."""
+    """All steps, from the last to the first; panels are of Uᵀ, dys (t, n, units) or of no steps, products
+    (n, width) = dz Uᵀ."""
     for block in prange(len(table)):
         _, start, stop = table[block]
-        _backward(z, h, c, tanh_c, dh, dc, dz, U, dys, start, stop)
+        _backward(z, h, c, tanh_c, dh, dc, dz, panels, dys, products, start, stop)
 
 
 @kernel
-def _forward(z: Any, h: Any, c: Any, products: Any, U: Any, tanh_c: Any, start: int, stop: int) -> None:
+def _forward(z: Any, h: Any, c: Any, products: Any, panels: Any, tanh_c: Any, start: int, stop: int) -> None:
     """Of rows start to stop."""
+    units = h.shape[2]
     for t in range(z.shape[1]):
-        product(h[t, start:stop], U, products[start:stop])
+        before, width = place(h) + BYTES * (t * len(products) + start) * units, products.shape[1]
+        multiply(before, units, stop - start, panels, place(products) + BYTES * start * width, width)
         _step(z, h, c, products, tanh_c, t, start, stop)
 
 
 @kernel
 def _backward(
-    z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, U: Any, dys: Any, start: int, stop: int
-) -> None:
+    z: Any, h: Any, c: Any, tanh_c: Any, dh: Any, dc: Any, dz: Any, panels: Any, dys: Any, products: Any,
+    start: int, stop: int,
+) -> None:  # fmt: skip
     """Of rows start to stop."""
+    (n, width), columns, units = products.shape, dz.shape[2], h.shape[2]
     for t in range(z.shape[1] - 1, -1, -1):
         if len(dys):
             dh[start:stop] += dys[t, start:stop]
         _back(z, c, tanh_c, dh, dc, dz, t, start, stop)
-        product(dz[t, start:stop], U, dh[start:stop])
+        behind = place(dz) + BYTES * (t * n + start) * columns
+        multiply(behind, columns, stop - start, panels, place(products) + BYTES * start * width, width)
+        dh[start:stop] = products[start:stop, :units]
 
 
 @kernel
 def _step(z: Any, h: Any, c: Any, products: Any, tanh_c: Any, t: int, start: int, stop: int) -> None:
     """The gates, cₜ, tanh cₜ and hₜ."""
-    units = h.shape[2]
+    units, width = h.shape[2], products.shape[1] // 4
     for row in range(start, stop):
         for j in range(units):
             i = sigmoid_of_twice(z[0, t, row, j] + products[row, j])
-            f = sigmoid_of_twice(z[1, t, row, j] + products[row, units + j])
-            o = sigmoid_of_twice(z[2, t, row, j] + products[row, 2 * units + j])
-            g = tanh(z[3, t, row, j] + products[row, 3 * units + j])
+            f = sigmoid_of_twice(z[1, t, row, j] + products[row, width + j])
+            o = sigmoid_of_twice(z[2, t, row, j] + products[row, 2 * width + j])
+            g = tanh(z[3, t, row, j] + products[row, 3 * width + j])
             cell = f * c[t, row, j] + i * g
             squashed = tanh(cell)
             z[0, t, row, j] = i
