@@ -1,9 +1,9 @@
 """NumPy's own BLAS, as kernels can call it.
 
 Numba's `np.dot` would take SciPy's, which is another library, with threads and bits of its own. So the
-address of sgemm is looked up in the library that NumPy has loaded. NumPy's wheels for Linux, Windows and older
-Macs have it with 64-bit integers; another BLAS is not looked for: importing this is then an ImportError, and
-who needs it goes the NumPy way.
+address of sgemm is looked up in the library that NumPy has loaded. NumPy's wheels for Linux, Windows and
+older Macs have it with 64-bit integers; another BLAS is not looked for: importing this is then an
+ImportError, and who needs it goes the NumPy way.
 """
 
 from __future__ import annotations
