@@ -42,13 +42,14 @@ def run(job: Job, turns: Turns, *, compiled: bool = False) -> None:
 def _predict(loaded: Any, job: Job, turns: Turns) -> None:
     """The forward pass that `predict` and `evaluate` make."""
     from bpcli.core.backend import one_blas_thread
+    from bpcli.core.rows import Pool
     from bpcli.train.evaluate import outputs
     from bpcli.train.session import prepared_trainer
 
     one_blas_thread()
     trainer = prepared_trainer(loaded)
     model, x = trainer.model, trainer.data.train.x
-    ctx = model.workspace()
+    ctx = model.workspace(pool=Pool(job.threads))
     last: list[float] = []
     with model.backend.quiet():
         for count, rows in enumerate(job.rows()):

@@ -34,7 +34,8 @@ def absolute(x: Any, xp: Any) -> Any:
 def erf(x: Any, xp: Any) -> Any:
     """The error function, to about 1e-16 for real x (Cody, 1969: rational Chebyshev approximations).
 
-    Under the complex step, erf(x + ih) = erf(x) + ih·2/√π·exp(-x²), exact to the order of h².
+    In float32 it is one fraction for all x, off by up to 4e-7. Under the complex step,
+    erf(x + ih) = erf(x) + ih·2/√π·exp(-x²), exact to the order of h².
     """
     if is_complex(x):
         slope = 2.0 / _SQRT_PI * xp.exp(-x.real * x.real)
@@ -67,19 +68,43 @@ def _ratio(z: Any, numerator: tuple[float, ...], denominator: tuple[float, ...])
     return top / bottom
 
 
-#: Numbers that are worked on together, so that all they pass through stays in the cache.
-_BLOCK = 1 << 14
+# erf x ≈ x P(x²) / Q(x²) for |x| <= 3.93, where a float32 of it is 1: a least-squares fit, reweighted until
+# the relative error was even, 2e-8; the rest is rounding.
+_END = 3.93
+_P32 = (2.041958418012076e-06, 2.8481271207227247e-4, 3.7797461701948917e-3, 5.279069867550293e-2,
+        1.907868814584468e-1, 1.1283791451893759)  # fmt: skip
+_Q32 = (3.8004167260003594e-05, 1.165248149512141e-3, 1.4997705715340747e-2, 1.1425879349799146e-1,
+        5.024131893104079e-1, 1.0)  # fmt: skip
+
+#: Numbers that are worked on together: few enough for a cache, and enough for threads not to wait for each
+#: other's calls.
+_BLOCK = 1 << 17
 
 
 def _erf(x: Any, xp: Any) -> Any:
+    of_block = _erf32 if x.dtype == np.float32 else _erf_of_block
     if x.size <= _BLOCK:
-        return _erf_of_block(x, xp)
+        return of_block(x, xp)
     y = xp.empty(x.shape, x.dtype)
     given, made = x.reshape(-1), y.reshape(-1)
     for start in range(0, x.size, _BLOCK):
         block = slice(start, start + _BLOCK)
-        made[block] = _erf_of_block(given[block], xp)
+        made[block] = of_block(given[block], xp)
     return y
+
+
+def _erf32(x: Any, xp: Any) -> Any:
+    y = xp.clip(x, -_END, _END)
+    s = y * y
+    top, bottom = _P32[0] * s + _P32[1], _Q32[0] * s + _Q32[1]
+    for a, b in zip(_P32[2:], _Q32[2:], strict=True):
+        top *= s
+        top += a
+        bottom *= s
+        bottom += b
+    top *= y
+    top /= bottom
+    return xp.clip(top, -1.0, 1.0, out=top)
 
 
 def _erf_of_block(x: Any, xp: Any) -> Any:

@@ -59,3 +59,12 @@ def test_decisions_are_taken_on_the_real_part_and_sums_kept_wide() -> None:
     assert (accumulator("float32"), accumulator("float64"), accumulator(z.dtype)) == (
         np.float64, np.float64, np.complex128,
     )  # fmt: skip
+
+
+def test_erf_in_float32() -> None:
+    x = np.concatenate([np.linspace(-7, 7, 200_001), [1e-30, 1e-8, 0.0, np.inf, -np.inf]]).astype("f4")
+    y = erf(x, np)
+    true = np.array([math.erf(value) for value in x])
+    assert y.dtype == np.float32
+    assert (np.abs(y - true) <= 4e-7 * np.maximum(np.abs(true), 1e-30)).all()
+    assert np.isnan(erf(np.array([np.nan], "f4"), np)).all()

@@ -8,6 +8,7 @@ runs the same blocks. Either way a block is computed as it would be on one threa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -19,6 +20,8 @@ from bpcli.core.rows import Blocks, Pool
 
 
 def _has_openmp() -> bool:
+    if "OMP_WAIT_POLICY" not in os.environ:  # else GNU's looks out for milliseconds, in the others' way
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     try:
         import_module("numba.np.ufunc.omppool")
     except ImportError:
