@@ -1,8 +1,9 @@
 """When a run's state goes to disk.
 
-The end of every epoch is kept, and written at once unless the last write was less than a second ago: a
-write is synced to the disk, read back and renamed, which takes longer than an epoch of a small net. What
-waits is held in memory and written as soon as the second is over, or the run ends in any way but a kill.
+The end of every epoch is kept, and written at once unless the last write was less than a second ago, or less
+than ten times as long as it took: a write is synced to the disk, read back and renamed, which takes longer
+than an epoch of a small net, and of a large net on few rows. What waits is held in memory and written as soon
+as that time is over, or the run ends in any way but a kill.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 State = tuple[dict[str, Any], dict[str, Any]]
 
-#: Seconds between two writes at epochs' ends, unless `checkpoint.every` is shorter.
-GAP = 1.0
+#: Seconds between two writes at epochs' ends, or so many times what the last one took if that is longer;
+#: unless `checkpoint.every` is shorter.
+GAP, TIMES = 1.0, 10.0
 
 
 class Saver:
@@ -50,13 +52,14 @@ class Saver:
 
     def flush(self) -> None:
         """Writes whatever waits. WriteError."""
-        best, last = self._best, self._last
+        best, last, start = self._best, self._last, time.monotonic()
         if best is not None and best is not last:
             self._folder.save_best(*best)
         if last is not None:
             self._folder.save(*last, best=best is last)
         self._best = self._last = None
         self._written_at = time.monotonic()
+        self._gap = min(max(GAP, TIMES * (self._written_at - start)), self._every)
 
 
 def _copied(state: State) -> State:
