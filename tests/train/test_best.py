@@ -272,6 +272,7 @@ def test_killed_between_best_and_last(
     whole = h.train(tmp_path, tree)
     assert meta(whole.run, "best")["epoch"] == 6, "a case in which every epoch is the best so far"
     monkeypatch.setattr(saving, "GAP", 0.0)
+    monkeypatch.setattr(saving, "TIMES", 0.0)
     real = Kept.save
 
     def save(self: Kept, arrays: Any, meta: Any, *, best: bool) -> None:
