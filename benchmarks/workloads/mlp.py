@@ -20,7 +20,7 @@ WORKLOADS = (
         "mlp_wide",
         "MLP of 4 layers of 2,048, batch 512, SGD",
         mlp((2048,) * 3, 2048),
-        vectors(512 * 16, 2048, 2048),
+        vectors(512 * 32, 2048, 2048),
         batch=512,
         optimizer="sgd",
         lr=0.01,
