@@ -14,7 +14,10 @@ def panels_of(columns: int) -> int:
 
 
 def fill_panels(V: Any, panels: Any) -> Any:
-    """V (k, columns) into panels (panels, k, COLUMNS), zeros behind its last column."""
+    """V (k, columns) into panels (panels, k, COLUMNS), zeros behind its last column.
+
+    Nobody reads what is made of those; but numbers that are left there by chance could be slow ones.
+    """
     k, columns = V.shape
     whole = columns // COLUMNS
     panels[:whole] = V[:, : whole * COLUMNS].reshape(k, whole, COLUMNS).swapaxes(0, 1)

@@ -21,17 +21,20 @@ pytest.importorskip("numba")
 
 
 def matrix(rows: int, columns: int, lies: str, seed: int) -> Any:
-    """Its rows in one piece, its columns, rows with a gap between them, or nothing."""
+    """Its rows in one piece, its columns, rows with a gap between them, nothing, or one column for all."""
     wide = np.random.default_rng(seed).normal(size=(2 * rows, 2 * columns)).astype("f4")
     return {
         "rows": wide[:rows, :columns].copy(),
         "columns": wide[:rows, :columns].T.copy().T,
         "gaps": wide[:rows, 1 : columns + 1],
         "scattered": wide[::2, ::2],
+        "repeated": np.broadcast_to(wide[:rows, :1], (rows, columns)),
     }[lies]
 
 
-@pytest.mark.parametrize(("a", "b"), list(product(["rows", "columns", "gaps", "scattered"], repeat=2)))
+@pytest.mark.parametrize(
+    ("a", "b"), list(product(["rows", "columns", "gaps", "scattered", "repeated"], repeat=2))
+)
 @pytest.mark.parametrize("shape", [(300, 500, 310), (90, 510, 1000)], ids=["rows", "columns"])
 def test_large_products(a: str, b: str, shape: tuple[int, int, int]) -> None:
     """Also of what the kernel leaves to NumPy."""
