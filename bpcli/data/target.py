@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcli.data.cells import EXACT, MAX_AUTO_CLASSES, counted, label_of, listed, missing, rows_named
+from bpcli.data.distinct import coded, distinct
 from bpcli.data.records import Column, Records, Target
 from bpcli.errors import DataError
 
@@ -81,12 +82,12 @@ def _natural(records: Records, task: str) -> tuple[Kind, str]:
     column = columns[0]
     if column.kind == "text":
         return "classes", f"'{column.name}' is text"
-    distinct = np.unique(column.values)
-    if (distinct != np.floor(distinct)).any():
+    found = distinct(column.values)
+    if (found != np.floor(found)).any():
         return "values", f"'{column.name}' has fractional values"
-    if len(distinct) <= MAX_AUTO_CLASSES:
-        return "classes", f"'{column.name}' has {counted(len(distinct), 'distinct whole number')}"
-    return "values", f"'{column.name}' has {len(distinct):,} distinct whole numbers"
+    if len(found) <= MAX_AUTO_CLASSES:
+        return "classes", f"'{column.name}' has {counted(len(found), 'distinct whole number')}"
+    return "values", f"'{column.name}' has {len(found):,} distinct whole numbers"
 
 
 def _not_classes(records: Records, task: str, loss_targets: Sequence[str] | None) -> str | None:
@@ -99,16 +100,14 @@ def _not_classes(records: Records, task: str, loss_targets: Sequence[str] | None
     if column.kind == "array":
         return f"target '{column.name}' is an array"
     labels = column.values
-    distinct, _ = classes_of(column)
-    if len(distinct) > max(MAX_AUTO_CLASSES, len(labels) // 2):
+    found, _ = classes_of(column)
+    if len(found) > max(MAX_AUTO_CLASSES, len(labels) // 2):
         if column.kind == "text" and "such as" in (reason := _not_values(records, "auto") or ""):
             return reason  # numbers with a few odd cells, rather than that many labels
-        return (
-            f"target '{column.name}' has {len(distinct):,} distinct values in {counted(len(labels), 'row')}"
-        )
+        return f"target '{column.name}' has {len(found):,} distinct values in {counted(len(labels), 'row')}"
     if column.kind == "number":
         broken = np.flatnonzero(labels != np.floor(labels))
-        if len(broken) and (task != "classification" or len(distinct) > MAX_AUTO_CLASSES):
+        if len(broken) and (task != "classification" or len(found) > MAX_AUTO_CLASSES):
             at = broken[0]
             row = rows_named(records.rows[at : at + 1], records.row_word)
             return f"target '{column.name}' has fractional values ({label_of(labels[at])} in {row})"
@@ -152,8 +151,8 @@ def _not_values(records: Records, task: str) -> str | None:
 def classes_of(column: Column) -> tuple[list[Any], NDArray[np.int64]]:
     """(distinct cells in order, which of them each row has (n,)) of a text or number column without gaps."""
     if column.kind == "number":
-        distinct, codes = np.unique(column.values + 0.0, return_inverse=True)  # + 0.0: -0.0 is 0.0
-        return distinct.tolist(), codes
+        found, codes = coded(column.values + 0.0)  # + 0.0: -0.0 is 0.0
+        return found.tolist(), codes
     # Not through NumPy's text, which gives every cell the length of the longest.
     labels = sorted(set(column.values))
     place = {label: index for index, label in enumerate(labels)}

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from bpcli.data.cells import MAX_AUTO_CLASSES, counted, rows_named
+from bpcli.data.distinct import distinct
 from bpcli.data.records import Column, Records
 from bpcli.data.sources._file import read_whole
 from bpcli.data.sources.base import Layout, Source
@@ -120,11 +121,11 @@ class Csv(Source):
         if column.kind != "number":
             return column
         known = column.values[~np.isnan(column.values)]
-        distinct = len(np.unique(known))
-        if distinct > max(MAX_AUTO_CLASSES, len(known) // 2):
+        count = len(distinct(known))
+        if count > max(MAX_AUTO_CLASSES, len(known) // 2):
             return column  # never classes
         spellings = table.spellings(index)
-        if len(spellings) == distinct and not any(map(_CODE.fullmatch, spellings)):
+        if len(spellings) == count and not any(map(_CODE.fullmatch, spellings)):
             return column
         (text,), _ = table.read([index], {column.name})
         return replace(column, written=text.values)

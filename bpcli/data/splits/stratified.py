@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bpcli.core.rng import generator
 from bpcli.data.cells import counted, label_of
+from bpcli.data.distinct import coded
 from bpcli.data.records import Column, Records
 from bpcli.data.splits._shares import ShareSplit, apportion
 from bpcli.data.splits.base import Parts
@@ -95,8 +96,8 @@ def _classes(records: Records) -> NDArray[np.int64]:
         distinct, codes = classes_of(column)
         if column.kind == "number":
             _refuse_measurements(column, distinct, records)
-        _, combined = np.unique(combined * len(distinct) + codes, return_inverse=True)
-    return combined.astype(np.int64)
+        _, combined = coded(combined * len(distinct) + codes)
+    return combined
 
 
 def _refuse_measurements(column: Column, distinct: list[float], records: Records) -> None:
