@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bpcli.core.rng import Stream
-from bpcli.core.rows import BLOCK_WORK, PASS, Pool, grid, product_grid
+from bpcli.core.rows import BLOCK_WORK, PASS, TEAM_WORK, Pool, grid, product_grid
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -216,13 +216,13 @@ class Ctx:
     def matmul(self, a: Any, b: Any, out: Any) -> Any:
         """out = a @ b for matrices, cut along the longer side of the output."""
         (m, k), n = a.shape, b.shape[1]
-        work = 2.0 * m * n * k
+        work, pool, longer = 2.0 * m * n * k, self.shared.pool, max(m, n)
+        kernels = self.compiled("product", out.dtype) if work >= 2 * TEAM_WORK else None
+        if kernels is not None and kernels.multiply(pool, product_grid(longer, work), a, b, out):
+            return out
         if work < 2 * BLOCK_WORK:  # `dot` has less to look at first, and of small matrices that is a third
             return a.dot(b, out) if out.flags.c_contiguous else self.xp.matmul(a, b, out=out)
-        pool, blocks = self.shared.pool, product_grid(max(m, n), work)
-        kernels = self.compiled("product", out.dtype)
-        if kernels is not None and kernels.multiply(pool, blocks, a, b, out):
-            return out
+        blocks = product_grid(longer, work)
         if n >= m:
             pool.run(lambda c: self.xp.matmul(a, b[:, c], out=out[:, c]), blocks)
         else:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 #: Work (in flops) that is worth a block of its own: a fork and join costs 13 to 21 µs, a block of this size
 #: several times as much.
 BLOCK_WORK = 1 << 24
+#: The same where a compiled kernel is shared out, which costs 4 µs.
+TEAM_WORK = 1 << 21
 #: The flops of a matrix product that take as long as one pass over one number of a large array.
 PASS = 80.0
 MAX_BLOCKS = 8
