@@ -61,7 +61,7 @@ def _power(most: float) -> int:
 @lru_cache(maxsize=4096)
 def cut(n: int, count: int) -> Blocks:
     """The blocks of n rows, so many of one size; the last may be shorter."""
-    size = -(-n // count)
+    size = max(1, -(-n // count))
     return Blocks(slice(start, min(start + size, n)) for start in range(0, n, size))
 
 

@@ -23,6 +23,11 @@ def test_the_grid_covers_every_row_once(n: int, work: float) -> None:
     assert all(block.stop > block.start for block in blocks)
 
 
+def test_no_rows_are_no_blocks() -> None:
+    assert grid(0, 8 * BLOCK_WORK) == []
+    Pool(2).run(pytest.fail, grid(0, 0.0))
+
+
 def test_small_work_is_not_cut_and_large_work_is() -> None:
     assert grid(1000, 1.9 * BLOCK_WORK) == [slice(0, 1000)]
     assert len(grid(1000, 2 * BLOCK_WORK)) == len(grid(1000, 3.9 * BLOCK_WORK)) == 2

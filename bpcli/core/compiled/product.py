@@ -21,11 +21,11 @@ def multiply(pool: Pool, blocks: Blocks, a: Any, b: Any, out: Any) -> bool:
     of_a, of_b, of_out = _lies(a), _lies(b), _lies(out)
     if of_a is None or of_b is None or of_out is None or of_out[1] != AS_IT_IS:
         return False
-    (m, k), n = a.shape, b.shape[1]
+    (m, k), n, (place, _, line) = a.shape, b.shape[1], of_out
     if n >= m:
-        _columns(pool, blocks, *of_a, *of_b, *of_out, m, k, b.strides[1])
+        _columns(pool, blocks, *of_a, *of_b, place, line, m, k, b.strides[1])
     else:
-        _rows(pool, blocks, *of_a, *of_b, *of_out, n, k, a.strides[0])
+        _rows(pool, blocks, *of_a, *of_b, place, line, n, k, a.strides[0])
     return True
 
 
@@ -42,7 +42,7 @@ def _lies(a: Any) -> tuple[int, int, int] | None:
 
 @Team
 def _columns(
-    table: Any, a: int, a_lies: int, a_line: int, b: int, b_lies: int, b_line: int, out: int, _: int,
+    table: Any, a: int, a_lies: int, a_line: int, b: int, b_lies: int, b_line: int, out: int,
     out_line: int, m: int, k: int, across: int,
 ) -> None:  # fmt: skip
     """Columns of b and of the product; `across` are the bytes from one column of b to the next."""
@@ -56,7 +56,7 @@ def _columns(
 
 @Team
 def _rows(
-    table: Any, a: int, a_lies: int, a_line: int, b: int, b_lies: int, b_line: int, out: int, _: int,
+    table: Any, a: int, a_lies: int, a_line: int, b: int, b_lies: int, b_line: int, out: int,
     out_line: int, n: int, k: int, down: int,
 ) -> None:  # fmt: skip
     """Rows of a and of the product; `down` are the bytes from one row of a to the next."""
