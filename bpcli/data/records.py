@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from bpcli.data.running import Uncut
     from bpcli.data.series import Series, Windows
 
+#: Which rows: their numbers, or a run of them.
+Rows = NDArray[np.int64] | slice
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -31,9 +34,9 @@ class Column:
     written: NDArray[Any] | None = None
     symbols: tuple[str, ...] = ()
 
-    def take(self, rows: NDArray[np.int64]) -> Column:
+    def take(self, rows: Rows) -> Column:
         written = None if self.written is None else self.written[rows]
-        return replace(self, values=self.values[rows], written=written)
+        return replace(self, values=_taken(self.values, rows), written=written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,30 @@ class Records:
         return len(self.rows)
 
     def take(self, rows: NDArray[np.int64]) -> Records:
+        run = _run(rows)
         return replace(
             self,
-            features=[column.take(rows) for column in self.features],
-            targets=[column.take(rows) for column in self.targets],
+            features=[column.take(run) for column in self.features],
+            targets=[column.take(run) for column in self.targets],
             weight=None if self.weight is None else self.weight[rows],
             rows=self.rows[rows],
             spans=None if self.spans is None else self.spans[rows],
         )
+
+
+def _run(rows: NDArray[np.int64]) -> Rows:
+    """The same rows as a slice where each follows the one before."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def _taken(values: NDArray[Any], rows: Rows) -> NDArray[Any]:
+    """A slice is a view, to be read only: all rows of a large file are not copied once more."""
+    taken = values[rows]
+    if isinstance(rows, slice):
+        taken.flags.writeable = False
+    return taken
 
 
 @dataclass(frozen=True, slots=True)
